@@ -1,0 +1,1 @@
+"""Turns incidents and engine statistics into leases, and relaxes them step by step."""

@@ -1,0 +1,1 @@
+"""The words everybody says: addresses, rates, readings, leases, reasons, the clock, errors. No I/O."""

@@ -1,0 +1,81 @@
+"""Leases: a directive that the controller or an operator puts on a scope at run time, until it expires.
+
+This is the JSON that crosses between the controller and any engine.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from core.address import IpAddress
+from core.provider import EVERY
+from core.rate import Rate
+
+
+class Directive(StrEnum):
+    """One setting in PowerMTA's own words. A lease may carry only those that take a rate."""
+
+    SOURCE_IP_MAX_MSG_RATE = "source-ip-max-msg-rate"
+    SOURCE_IP_MAX_CONNECT_RATE = "source-ip-max-connect-rate"
+
+
+class Origin(StrEnum):
+    """Who put a bound there, for the limit chain."""
+
+    CONFIGURATION = "configuration"
+    OPERATOR = "operator"
+    CONTROLLER = "controller"
+    BACKOFF = "backoff"
+    PROVIDER = "provider"
+
+
+class Scope(BaseModel):
+    """One source IP at one provider, or at every provider (`*`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source_ip: IpAddress
+    provider: str = EVERY
+
+    def __str__(self) -> str:
+        return f"{self.source_ip} × {'all providers' if self.provider == EVERY else self.provider}"
+
+
+class Lease(BaseModel):
+    """A directive on a scope until `expires_at`.
+
+    `base` is the rate that held before the controller touched the scope; an expired controller lease ramps
+    towards it (×1.5 per 2 h) on the engine's own clock and then goes. `epoch` fences: the engine refuses a
+    controller lease with an epoch below the highest it has seen. An automatic lease must expire.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str = Field(pattern=r"^[A-Za-z0-9._:*-]{1,200}$")
+    scope: Scope
+    directive: Directive
+    value: Rate
+    origin: Origin
+    rule: str = ""
+    reason: str = Field(min_length=1)
+    evidence: tuple[str, ...] = ()
+    set_by: str
+    set_at: datetime
+    expires_at: datetime | None = None
+    base: Rate | None = None
+    epoch: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _automatic_leases_expire(self) -> Self:
+        if self.origin is Origin.CONTROLLER and self.expires_at is None:
+            raise ValueError("a controller lease must have expires_at")
+        if self.origin not in {Origin.CONTROLLER, Origin.OPERATOR}:
+            raise ValueError("a lease comes from operator or controller")
+        return self
+
+
+def automatic_key(scope: Scope, directive: Directive) -> str:
+    """The key under which the controller holds its lease on a scope; stable, so that a PUT is idempotent."""
+    return f"auto:{scope.source_ip}:{scope.provider}:{directive}"

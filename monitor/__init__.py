@@ -1,0 +1,1 @@
+"""Watches the reputation of every source IP: readings, detection, incidents, mails."""

@@ -1,0 +1,1 @@
+"""Tables, sessions, migrations; functions that take a session and return core values."""

@@ -1,0 +1,1 @@
+"""What people read: mail and web pages (Jinja2). Data only."""

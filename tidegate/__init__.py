@@ -1,0 +1,1 @@
+"""The front door: command line, configuration, wiring, scheduler jobs, supervisor. Knows everybody."""
