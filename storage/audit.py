@@ -1,0 +1,36 @@
+"""The audit trail: append and read, never change."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session, col, select
+
+from storage.tables import AuditRow
+
+
+class AuditEntry(BaseModel):
+    """Who (`actor`) did what (`action`) to what (`subject`), from what to what, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    before: str | None = None
+    after: str | None = None
+    reason: str = ""
+
+
+def append(session: Session, entry: AuditEntry) -> None:
+    """Write one entry."""
+    session.add(AuditRow(**entry.model_dump()))
+    session.flush()
+
+
+def entries(session: Session, since: datetime | None = None, limit: int = 200) -> list[AuditEntry]:
+    """The newest entries at or after `since`, newest first."""
+    wanted = select(AuditRow).order_by(col(AuditRow.at).desc(), col(AuditRow.id).desc()).limit(limit)
+    if since is not None:
+        wanted = wanted.where(AuditRow.at >= since)
+    return [AuditEntry.model_validate(row.model_dump()) for row in session.exec(wanted)]

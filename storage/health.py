@@ -1,0 +1,40 @@
+"""How the sources of signals are doing. What the states mean is the monitor's business."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session, select
+
+from storage.tables import SourceHealthRow
+
+
+class SourceHealth(BaseModel):
+    """One source (`dnsbl:zen.spamhaus.org`, `snds:main`): when it last worked and what it last said wrong."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: str
+    last_success_at: datetime | None = None
+    last_attempt_at: datetime | None = None
+    last_error: str = ""
+    consecutive_failures: int = 0
+    detail: str = ""
+
+
+def load_all(session: Session) -> list[SourceHealth]:
+    """Every known source, by name."""
+    rows = session.exec(select(SourceHealthRow).order_by(SourceHealthRow.name))
+    return [SourceHealth.model_validate(row.model_dump()) for row in rows]
+
+
+def find(session: Session, name: str) -> SourceHealth | None:
+    """One source, if it is known."""
+    row = session.get(SourceHealthRow, name)
+    return SourceHealth.model_validate(row.model_dump()) if row else None
+
+
+def save(session: Session, health: SourceHealth) -> None:
+    """Write how a source is doing."""
+    session.merge(SourceHealthRow(**health.model_dump()))
+    session.flush()

@@ -1,0 +1,185 @@
+"""Incidents and their timelines. Who opens one and when is the monitor's decision (monitor/detection)."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_jsonable_python
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, or_, select
+
+from core.address import IpAddress
+from core.errors import ConflictError, NotFoundError
+from core.incident import Incident, IncidentKind, IncidentState, Rule, Severity
+from core.provider import EVERY
+from core.reading import Source
+from storage.tables import IncidentEventRow, IncidentRow
+
+
+class EventKind(StrEnum):
+    """What happened to an incident."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    ESCALATED = "escalated"
+    SUSPECT = "suspect"
+    RESOLVED = "resolved"
+    NOTIFIED = "notified"
+    ACTION = "action"
+
+
+class IncidentEvent(BaseModel):
+    """One line of an incident's timeline."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    at: datetime
+    kind: EventKind
+    text: str
+
+
+class NewIncident(BaseModel):
+    """An incident before it has a number. Fields as in core.incident.Incident."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    kind: IncidentKind
+    ip: IpAddress | None
+    source: Source
+    metric: str = ""
+    rule: Rule
+    severity: Severity
+    tier: int = 3
+    provider: str = EVERY
+    title: str
+    summary: str = ""
+    evidence: dict[str, Any] = Field(default_factory=dict)
+    evidence_end: datetime
+    opened_at: datetime
+
+
+def open_incidents(session: Session) -> list[Incident]:
+    """All open incidents, oldest first."""
+    rows = session.exec(
+        select(IncidentRow)
+        .where(IncidentRow.state == str(IncidentState.OPEN))
+        .order_by(col(IncidentRow.number))
+    )
+    return [_incident(row) for row in rows]
+
+
+def find(session: Session, number: int) -> Incident:
+    """One incident by its number. Raises NotFoundError."""
+    return _incident(_row(session, number))
+
+
+def incident_by_fingerprint(session: Session, fingerprint: str) -> Incident | None:
+    """The open incident about this problem, if there is one."""
+    row = session.exec(
+        select(IncidentRow).where(
+            IncidentRow.fingerprint == fingerprint, IncidentRow.state == str(IncidentState.OPEN)
+        )
+    ).first()
+    return _incident(row) if row else None
+
+
+def open_incident(session: Session, new: NewIncident) -> Incident:
+    """Give a new incident its number and the first line of its timeline.
+
+    Raises ConflictError when one is open for the fingerprint; nothing is written then.
+    """
+    row = IncidentRow(
+        **new.model_dump(mode="json", exclude={"evidence_end", "opened_at"}),
+        state=str(IncidentState.OPEN),
+        evidence_end=new.evidence_end,
+        opened_at=new.opened_at,
+        updated_at=new.opened_at,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError as error:
+        raise ConflictError(f"an incident for {new.fingerprint} is open already") from error
+    incident = _incident(row)
+    append_event(
+        session,
+        IncidentEvent(number=incident.number, at=new.opened_at, kind=EventKind.OPENED, text=new.title),
+    )
+    return incident
+
+
+def update_incident(
+    session: Session, incident: Incident, *, kind: EventKind = EventKind.UPDATED, text: str = ""
+) -> Incident:
+    """Write an incident's changed fields (a `model_copy(update=…)` of the stored one).
+
+    A `text` becomes a line of the timeline at `incident.updated_at`. Fingerprint, number, opening and state
+    stay as they are: `resolve_incident` closes. Raises NotFoundError.
+    """
+    row = _row(session, incident.number)
+    row.severity, row.tier, row.provider = str(incident.severity), incident.tier, incident.provider
+    row.rule, row.title, row.summary = str(incident.rule), incident.title, incident.summary
+    row.evidence = to_jsonable_python(incident.evidence)
+    row.evidence_end, row.updated_at = incident.evidence_end, incident.updated_at
+    session.add(row)
+    session.flush()
+    if text:
+        append_event(
+            session, IncidentEvent(number=incident.number, at=incident.updated_at, kind=kind, text=text)
+        )
+    return _incident(row)
+
+
+def resolve_incident(session: Session, number: int, at: datetime, text: str) -> Incident:
+    """Close an incident and say why in its timeline; a resolved one stays as it is. Raises NotFoundError."""
+    row = _row(session, number)
+    if row.state == str(IncidentState.RESOLVED):
+        return _incident(row)
+    row.state, row.resolved_at, row.updated_at = str(IncidentState.RESOLVED), at, at
+    session.add(row)
+    append_event(session, IncidentEvent(number=number, at=at, kind=EventKind.RESOLVED, text=text))
+    return _incident(row)
+
+
+def between(session: Session, start: datetime, end: datetime) -> list[Incident]:
+    """Incidents that were open at some moment of [start, end), oldest first."""
+    rows = session.exec(
+        select(IncidentRow)
+        .where(
+            IncidentRow.opened_at < end,
+            or_(col(IncidentRow.resolved_at).is_(None), col(IncidentRow.resolved_at) >= start),
+        )
+        .order_by(col(IncidentRow.number))
+    )
+    return [_incident(row) for row in rows]
+
+
+def append_event(session: Session, event: IncidentEvent) -> None:
+    """Add a line to a timeline. Raises NotFoundError."""
+    _row(session, event.number)
+    session.add(IncidentEventRow(**event.model_dump(exclude={"kind"}), kind=str(event.kind)))
+    session.flush()
+
+
+def events(session: Session, number: int) -> list[IncidentEvent]:
+    """An incident's timeline, oldest line first."""
+    rows = session.exec(
+        select(IncidentEventRow)
+        .where(IncidentEventRow.number == number)
+        .order_by(col(IncidentEventRow.at), col(IncidentEventRow.id))
+    )
+    return [IncidentEvent.model_validate(row.model_dump()) for row in rows]
+
+
+def _row(session: Session, number: int) -> IncidentRow:
+    row = session.get(IncidentRow, number)
+    if row is None:
+        raise NotFoundError(f"there is no incident INC-{number}")
+    return row
+
+
+def _incident(row: IncidentRow) -> Incident:
+    return Incident.model_validate(row.model_dump())

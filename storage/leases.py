@@ -1,0 +1,70 @@
+"""What happened to leases: every change with who, why, on what evidence, and how to undo it."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session, col, select
+
+from core.address import IpAddress, parse_ip
+from core.lease import Directive, Scope
+from core.rate import Rate
+from storage.tables import LeaseChangeRow
+
+
+class LeaseChange(BaseModel):
+    """One change of one lease; `before` or `after` None: there was or is none.
+
+    `mode` is the controller's mode at the time (observe, advise, enforce): only enforced ones took effect.
+    `undo` is the command that takes it back.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    lease_key: str
+    scope: Scope
+    directive: Directive
+    before: Rate | None
+    after: Rate | None
+    rule: str
+    reason: str
+    evidence: tuple[str, ...] = ()
+    actor: str
+    at: datetime
+    mode: str
+    undo: str = ""
+
+
+def record_change(session: Session, change: LeaseChange) -> None:
+    """Write one change."""
+    session.add(
+        LeaseChangeRow(
+            at=change.at,
+            lease_key=change.lease_key,
+            source_ip=str(change.scope.source_ip),
+            provider=change.scope.provider,
+            directive=str(change.directive),
+            before=None if change.before is None else str(change.before),
+            after=None if change.after is None else str(change.after),
+            rule=change.rule,
+            reason=change.reason,
+            evidence=list(change.evidence),
+            actor=change.actor,
+            mode=change.mode,
+            undo=change.undo,
+        )
+    )
+    session.flush()
+
+
+def lease_history(session: Session, since: datetime, ip: IpAddress | None = None) -> list[LeaseChange]:
+    """Changes at or after `since`, oldest first; of one IP if it is given."""
+    wanted = select(LeaseChangeRow).where(LeaseChangeRow.at >= since)
+    if ip is not None:
+        wanted = wanted.where(LeaseChangeRow.source_ip == str(ip))
+    rows = session.exec(wanted.order_by(col(LeaseChangeRow.at), col(LeaseChangeRow.id)))
+    return [_change(row) for row in rows]
+
+
+def _change(row: LeaseChangeRow) -> LeaseChange:
+    scope = Scope(source_ip=parse_ip(row.source_ip), provider=row.provider)
+    return LeaseChange.model_validate({**row.model_dump(exclude={"id", "source_ip"}), "scope": scope})

@@ -1,0 +1,93 @@
+"""What operators told the automation: pins, overrides, freezes, silences; each with author, reason, end."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session, col, or_, select
+
+from core.address import IpAddress
+from core.errors import NotFoundError
+from core.provider import EVERY
+from storage.tables import OrderRow
+
+
+class OrderKind(StrEnum):
+    """What was ordered."""
+
+    PIN = "hold this scope at a fixed rate"
+    OVERRIDE = "ignore one signal for this scope"
+    FREEZE = "change nothing on this scope"
+    MODE = "use another mode for this scope"
+    STOP = "change nothing anywhere"
+    SILENCE = "send no mail about this"
+
+
+class NewOrder(BaseModel):
+    """An order before it has a number. `source_ip` None: every IP.
+
+    `subject` is what a silence or an override is about (a fingerprint or a rule, `*` for all); `value` a
+    pin's rate or a mode's name.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: OrderKind
+    source_ip: IpAddress | None = None
+    provider: str = EVERY
+    subject: str = "*"
+    value: str | None = None
+    author: str
+    reason: str
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+class Order(NewOrder):
+    """An order that stands until it expires or is withdrawn."""
+
+    id: int
+    withdrawn_at: datetime | None = None
+
+    def concerns(self, ip: IpAddress | None, provider: str = EVERY) -> bool:
+        """Whether the order speaks about this IP at this provider."""
+        return self.source_ip in {None, ip} and self.provider in {EVERY, provider}
+
+
+def give(session: Session, order: NewOrder) -> Order:
+    """Write an order and give it its number."""
+    fields = order.model_dump(exclude={"kind", "source_ip"})
+    address = None if order.source_ip is None else str(order.source_ip)
+    row = OrderRow(kind=order.kind.name, source_ip=address, **fields)
+    session.add(row)
+    session.flush()
+    return _order(row)
+
+
+def withdraw(session: Session, number: int, at: datetime) -> Order:
+    """Take an order back. Raises NotFoundError."""
+    row = session.get(OrderRow, number)
+    if row is None:
+        raise NotFoundError(f"there is no order {number}")
+    row.withdrawn_at = row.withdrawn_at or at
+    session.add(row)
+    session.flush()
+    return _order(row)
+
+
+def standing(session: Session, now: datetime) -> list[Order]:
+    """Orders in force at `now`, oldest first."""
+    rows = session.exec(
+        select(OrderRow)
+        .where(
+            OrderRow.created_at <= now,
+            or_(col(OrderRow.expires_at).is_(None), col(OrderRow.expires_at) > now),
+            or_(col(OrderRow.withdrawn_at).is_(None), col(OrderRow.withdrawn_at) > now),
+        )
+        .order_by(col(OrderRow.id))
+    )
+    return [_order(row) for row in rows]
+
+
+def _order(row: OrderRow) -> Order:
+    return Order.model_validate({**row.model_dump(), "kind": OrderKind[row.kind]})

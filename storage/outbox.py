@@ -1,0 +1,141 @@
+"""The transactional outbox: a mail row is written in the transaction that caused it, and sent later.
+
+At least once: a sender that dies between sending and `mark_sent` sends again after its claim ran out, with
+the same idempotency key (which becomes the Message-ID, so that receivers can tell).
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+from sqlmodel import Session, col, or_, select
+
+from storage.tables import OutboxRow
+
+
+class MailState(StrEnum):
+    """Where a mail stands."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+class OutboxMail(BaseModel):
+    """A mail that must go out; `mime` is the whole message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    idempotency_key: str
+    kind: str
+    recipients: tuple[str, ...]
+    subject: str
+    mime: bytes
+    incident: int | None = None
+    created_at: datetime
+
+
+class StoredMail(OutboxMail):
+    """A mail as the outbox knows it."""
+
+    id: int
+    state: MailState
+    attempts: int
+    next_at: datetime
+    leased_until: datetime | None
+    finished_at: datetime | None
+    last_error: str
+
+
+class ClaimedMail(StoredMail):
+    """A mail that one sender holds until `leased_until`; `attempts` counts this one."""
+
+
+def put(session: Session, mail: OutboxMail) -> bool:
+    """Write a mail; False when its key is known, whatever became of that mail."""
+    known = session.exec(
+        select(OutboxRow.id).where(OutboxRow.idempotency_key == mail.idempotency_key)
+    ).first()
+    if known is not None:
+        return False
+    session.add(
+        OutboxRow(
+            **mail.model_dump(exclude={"recipients"}),
+            recipients=list(mail.recipients),
+            state=str(MailState.PENDING),
+            attempts=0,
+            next_at=mail.created_at,
+            last_error="",
+        )
+    )
+    session.flush()
+    return True
+
+
+def claim(session: Session, now: datetime, lease_for: timedelta, limit: int = 10) -> list[ClaimedMail]:
+    """Take up to `limit` due mails, oldest first; nobody else gets them before the lease runs out."""
+    rows = session.exec(
+        select(OutboxRow)
+        .where(
+            OutboxRow.state == str(MailState.PENDING),
+            OutboxRow.next_at <= now,
+            or_(col(OutboxRow.leased_until).is_(None), col(OutboxRow.leased_until) <= now),
+        )
+        .order_by(col(OutboxRow.next_at), col(OutboxRow.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        row.leased_until = now + lease_for
+        row.attempts += 1
+        session.add(row)
+    session.flush()
+    return [ClaimedMail.model_validate(row.model_dump()) for row in rows]
+
+
+def mark_sent(session: Session, mail: StoredMail, at: datetime) -> None:
+    """The mail went out. True whoever holds the claim by now."""
+    _finish(session, mail, MailState.SENT, at, "")
+
+
+def mark_failed(session: Session, mail: ClaimedMail, retry_at: datetime, error: str) -> None:
+    """The attempt failed: try again at `retry_at`. Ignored when another sender has the mail by now."""
+    row = session.get_one(OutboxRow, mail.id)
+    if row.state == str(MailState.PENDING) and row.attempts == mail.attempts:
+        row.leased_until, row.next_at, row.last_error = None, retry_at, error
+        session.add(row)
+        session.flush()
+
+
+def mark_dead(session: Session, mail: StoredMail, at: datetime, error: str) -> None:
+    """The mail will never go out; it stays for people to see."""
+    _finish(session, mail, MailState.DEAD, at, error)
+
+
+def pending(session: Session) -> list[StoredMail]:
+    """Mails that have not gone out yet, claimed ones too, oldest first."""
+    return _in_state(session, MailState.PENDING)
+
+
+def dead(session: Session) -> list[StoredMail]:
+    """Mails that were given up, oldest first."""
+    return _in_state(session, MailState.DEAD)
+
+
+def sent(session: Session) -> list[StoredMail]:
+    """Mails that went out, oldest first."""
+    return _in_state(session, MailState.SENT)
+
+
+def _in_state(session: Session, state: MailState) -> list[StoredMail]:
+    rows = session.exec(select(OutboxRow).where(OutboxRow.state == str(state)).order_by(col(OutboxRow.id)))
+    return [StoredMail.model_validate(row.model_dump()) for row in rows]
+
+
+def _finish(session: Session, mail: StoredMail, state: MailState, at: datetime, error: str) -> None:
+    row = session.get_one(OutboxRow, mail.id)
+    if row.state == str(MailState.SENT):
+        return
+    row.state, row.finished_at, row.leased_until, row.last_error = str(state), at, None, error
+    session.add(row)
+    session.flush()

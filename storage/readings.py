@@ -1,0 +1,184 @@
+"""Readings as runs: a stretch of equal answers is one row, so history grows with change, not with polling."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+from sqlalchemy import ColumnElement, func
+from sqlmodel import Session, and_, col, select
+
+from core.address import IpAddress, parse_ip
+from core.reading import Quality, Reading, Source, Status
+from storage import runs
+from storage.runs import Recorded, Run
+from storage.tables import ReadingRun
+
+__all__ = ["KEPT", "Recorded", "history", "latest", "latest_for", "record"]
+
+KEPT = runs.KEPT
+"""Up to this many readings of a series, `history` does not depend on order of arrival or on replays."""
+
+
+def record(session: Session, reading: Reading) -> Recorded:
+    """Put a reading to its place by period and say what became of it.
+
+    Equal answers for neighbouring periods share a row. Of two answers for one period the one observed
+    later stays (at the same moment the worse one), in whatever order they arrive.
+    """
+    rows = _neighbours(session, reading)
+    before = [_run(row) for row in rows]
+    recorded, after = runs.insert(before, reading)
+    _save(session, reading, rows, [run for run in after if run not in before], after)
+    return recorded
+
+
+def history(
+    session: Session, ip: IpAddress, source: Source, metric: str, limit: int = runs.KEPT
+) -> list[Reading]:
+    """The newest readings of a series, one for each distinct period, oldest first.
+
+    Beyond KEPT readings the count is right and the periods are spread evenly.
+    """
+    newest_first = session.exec(
+        select(ReadingRun)
+        .where(_series(str(ip), source, metric))
+        .order_by(col(ReadingRun.last_period).desc(), col(ReadingRun.id).desc())
+    )
+    found: list[list[Reading]] = []
+    wanted = limit
+    for row in newest_first:
+        if wanted <= 0:
+            break
+        expanded = _expand(row)[-wanted:]
+        wanted -= len(expanded)
+        found.append(expanded)
+    return [reading for group in reversed(found) for reading in group]
+
+
+def latest(session: Session) -> list[Reading]:
+    """The newest reading of every series."""
+    return _newest(session)
+
+
+def latest_for(session: Session, ip: IpAddress) -> list[Reading]:
+    """The newest reading of every series of one IP."""
+    return _newest(session, col(ReadingRun.ip) == str(ip))
+
+
+def _newest(session: Session, *conditions: ColumnElement[bool]) -> list[Reading]:
+    newest = (
+        select(
+            ReadingRun.ip,
+            ReadingRun.source,
+            ReadingRun.metric,
+            func.max(ReadingRun.last_period).label("last"),
+        )
+        .where(*conditions)
+        .group_by(col(ReadingRun.ip), col(ReadingRun.source), col(ReadingRun.metric))
+        .subquery()
+    )
+    same = and_(
+        col(ReadingRun.ip) == newest.c.ip,
+        col(ReadingRun.source) == newest.c.source,
+        col(ReadingRun.metric) == newest.c.metric,
+        col(ReadingRun.last_period) == newest.c.last,
+    )
+    found = session.exec(
+        select(ReadingRun)
+        .join(newest, same)
+        .order_by(ReadingRun.ip, ReadingRun.source, ReadingRun.metric, col(ReadingRun.id))
+    )
+    readings = {(row.ip, row.source, row.metric): _expand(row)[-1] for row in found}
+    return list(readings.values())
+
+
+def _series(ip: str, source: str, metric: str) -> ColumnElement[bool]:
+    return and_(
+        col(ReadingRun.ip) == ip, col(ReadingRun.source) == str(source), col(ReadingRun.metric) == metric
+    )
+
+
+def _neighbours(session: Session, reading: Reading) -> list[ReadingRun]:
+    """Two runs that begin at or before the reading's period, two that begin after it, in order of time."""
+    series = _series(*reading.series)
+    first = col(ReadingRun.first_period)
+    before = session.exec(
+        select(ReadingRun)
+        .where(series, first <= reading.period_end)
+        .order_by(first.desc(), col(ReadingRun.last_period).desc())
+        .limit(3)
+    ).all()
+    after = session.exec(
+        select(ReadingRun)
+        .where(series, first > reading.period_end)
+        .order_by(first, col(ReadingRun.last_period))
+        .limit(2)
+    ).all()
+    return [*reversed(before), *after]
+
+
+def _save(
+    session: Session,
+    reading: Reading,
+    rows: Sequence[ReadingRun],
+    changed: Iterable[Run],
+    after: Sequence[Run],
+) -> None:
+    known = {row.id: row for row in rows}
+    for run in changed:
+        row = known.get(run.row) if run.row is not None else None
+        session.add(_write(row or ReadingRun(**_identity(reading), count=0, polls=0, periods=b""), run))
+    kept = {run.row for run in after}
+    for row in rows:
+        if row.id not in kept:
+            session.delete(row)
+    session.flush()
+
+
+def _identity(reading: Reading) -> dict[str, Any]:
+    ip, source, metric = reading.series
+    return {"ip": ip, "source": str(source), "metric": metric}
+
+
+def _write(row: ReadingRun, run: Run) -> ReadingRun:
+    observed = [period.observed for period in run.periods]
+    begun = row.first_seen if row.id is not None and run.earlier else min(observed)
+    row.status, row.quality = str(run.answer.status), str(run.answer.quality)
+    row.value, row.detail = run.answer.value, run.answer.detail
+    row.evidence = to_jsonable_python(run.evidence)
+    row.first_period, row.last_period = run.first, run.last
+    row.first_seen, row.last_seen = min(begun, *observed), max(observed)
+    row.count, row.polls = run.count, run.polls
+    row.periods = runs.pack(run.periods)
+    return row
+
+
+def _answer(row: ReadingRun) -> runs.Answer:
+    return runs.Answer(Status(row.status), Quality(row.quality), row.value, row.detail)
+
+
+def _run(row: ReadingRun) -> Run:
+    periods = runs.unpack(row.periods)
+    return Run(
+        _answer(row), periods, row.first_period, row.count - len(periods), row.polls, row.evidence, row.id
+    )
+
+
+def _expand(row: ReadingRun) -> list[Reading]:
+    status, quality, value, detail = _answer(row)
+    return [
+        Reading(
+            ip=parse_ip(row.ip),
+            source=Source(row.source),
+            metric=row.metric,
+            period_start=period.start,
+            period_end=period.end,
+            observed_at=period.observed,
+            status=status,
+            quality=quality,
+            value=value,
+            detail=detail,
+            evidence=row.evidence,
+        )
+        for period in runs.expand(_run(row))
+    ]
