@@ -1,1 +1,1 @@
-"""A pretend internet on loopback: DNS zones, SNDS, mailbox providers that judge; for demo and tests."""
+"""A pretend internet on loopback: DNS zones, SNDS, mailbox providers that judge. Real sockets only."""
