@@ -1,0 +1,93 @@
+"""What a remote reply is about: only replies whose subject is the IP count against a source IP."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+
+class ReplyClass(StrEnum):
+    """The kinds of reply that statistics tell apart."""
+
+    DELIVERED = "delivered"
+    REPUTATION_DEFERRAL = "deferred because of the source IP"
+    DEFERRAL = "deferred"
+    BLOCK = "refused because of the source IP"
+    HARD_BOUNCE = "no such recipient"
+    BOUNCE = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReply:
+    """One entry of the shipped catalogue."""
+
+    id: str
+    provider: str
+    expression: re.Pattern[str]
+    subject: str
+    action: str
+    meaning: str
+
+
+# the catalogue says microsoft365 where scopes say office365
+_PROVIDER_NAMES = {"microsoft365": "office365"}
+_IP_SUBJECTS = {"ip"}
+_BLOCKING = {"ip_blocked"}
+# RFC 3463: 5.1.1 no such mailbox, 5.1.10 null MX, 5.2.1 disabled; without a code the words must do
+_NO_RECIPIENT = re.compile(
+    r"\b5\.(1\.(1|2|3|6|10)|2\.1)\b"
+    r"|user unknown|unknown user|no such (user|recipient|mailbox)|does not exist",
+    re.IGNORECASE,
+)
+
+
+class ReplyCatalogue:
+    """Looks replies up; the first entry of the provider (or `any`) that matches wins."""
+
+    def __init__(self, entries: list[dict[str, Any]]) -> None:
+        known = [_known(entry) for entry in entries]
+        self._general = [k for k in known if k.provider == "any"]
+        self._by_provider: dict[str, list[KnownReply]] = {}
+        for entry in known:
+            if entry.provider != "any":
+                self._by_provider.setdefault(entry.provider, []).append(entry)
+
+    def find(self, provider: str, text: str) -> KnownReply | None:
+        entries = self._by_provider.get(provider, []) + self._general
+        return next((k for k in entries if k.expression.search(text)), None)
+
+    def classify(self, provider: str, code: int, text: str) -> ReplyClass:
+        """Sort a reply, `text` verbatim with its code. Text before digit: Yahoo defers with 553."""
+        if code // 100 == 2:
+            return ReplyClass.DELIVERED
+        known = self.find(provider, text)
+        transient = code // 100 == 4
+        if known and known.subject in _IP_SUBJECTS:
+            blocks = known.action in _BLOCKING or not transient
+            return ReplyClass.BLOCK if blocks else ReplyClass.REPUTATION_DEFERRAL
+        if transient:
+            return ReplyClass.DEFERRAL
+        return ReplyClass.HARD_BOUNCE if _NO_RECIPIENT.search(text) else ReplyClass.BOUNCE
+
+
+def _known(entry: dict[str, Any]) -> KnownReply:
+    provider = str(entry["provider"])
+    return KnownReply(
+        id=str(entry["id"]),
+        provider=_PROVIDER_NAMES.get(provider, provider),
+        expression=re.compile(str(entry["regex"])),
+        subject=str(entry["subject"]),
+        action=str(entry["action"]),
+        meaning=str(entry["meaning"]),
+    )
+
+
+@lru_cache(maxsize=1)
+def shipped_catalogue() -> ReplyCatalogue:
+    """The catalogue in `engine/data/smtp_replies.yaml`."""
+    text = resources.files("engine").joinpath("data/smtp_replies.yaml").read_text("utf-8")
+    return ReplyCatalogue(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["patterns"])  # noqa: S506 - a safe loader, the C one where it is built

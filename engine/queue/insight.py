@@ -1,0 +1,65 @@
+"""Backoff Insight: what a queue remembers so that a person sees why it is slow."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+_ERRORS = 10
+_MODE_CHANGES = 10
+_RECIPIENT_EVENTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class QueueError:
+    """One error of the queue, the peer's words verbatim."""
+
+    at: datetime
+    text: str
+    source_ip: str
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChange:
+    """From which mode to which, and what did it."""
+
+    at: datetime
+    before: str
+    after: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientEvent:
+    """One delivery, deferral or bounce, with the source IP that it happened on."""
+
+    at: datetime
+    kind: str
+    source_ip: str
+    recipient: str
+    peer: str
+    reply: str
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffCause:
+    """Why a queue is in backoff: the pattern that matched and the reply that it matched, verbatim."""
+
+    since: datetime
+    pattern: str
+    reply: str
+    peer: str
+    source_ip: str
+    until: datetime | None
+
+
+@dataclass(slots=True)
+class Insight:
+    """The newest errors, mode changes and recipient events of one queue."""
+
+    errors: deque[QueueError] = field(default_factory=lambda: deque(maxlen=_ERRORS))
+    mode_changes: deque[ModeChange] = field(default_factory=lambda: deque(maxlen=_MODE_CHANGES))
+    events: deque[RecipientEvent] = field(default_factory=lambda: deque(maxlen=_RECIPIENT_EVENTS))

@@ -1,0 +1,167 @@
+"""The `engine:` part of the configuration file."""
+
+from datetime import timedelta
+from enum import StrEnum
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr
+
+from core.address import IpNetwork, SourceIp
+from core.duration import Duration
+from core.settings import Settings
+from engine.directives import DEFAULTS, DomainSettings, RateLines, one_or_many
+from engine.providers import SHIPPED_PROVIDERS
+
+
+class TokenScope(StrEnum):
+    """What a bearer token may do; each includes the one before."""
+
+    READ = "read"
+    OPERATE = "operate"
+    ADMIN = "admin"
+
+    def allows(self, wanted: "TokenScope") -> bool:
+        order = list(TokenScope)
+        return order.index(self) >= order.index(wanted)
+
+
+Network = Annotated[IpNetwork, BeforeValidator(lambda v: ip_network(v) if isinstance(v, str) else v)]
+
+
+class Token(Settings):
+    """One bearer token of the control API."""
+
+    name: str = Field(description="Who holds it; appears in the audit.")
+    token: SecretStr | None = Field(None, description="The token itself, best from ${ENV}.")
+    token_file: Path | None = Field(None, description="A file that holds the token, instead of token.")
+    scope: TokenScope = Field(
+        TokenScope.READ, description="read, operate or admin; each includes the ones before."
+    )
+
+
+class ControlApiSettings(Settings):
+    """The control API."""
+
+    listen: str = Field(
+        "unix:data/control.sock",
+        description="unix:PATH (whoever may open the socket is admin) or ADDRESS:PORT.",
+    )
+    tokens: tuple[Token, ...] = Field(
+        (), description="Bearer tokens; needed when it listens on ADDRESS:PORT."
+    )
+
+
+class EngineResolverSettings(Settings):
+    """Where MX records are looked up."""
+
+    nameservers: tuple[str, ...] = Field(
+        (), description="ADDRESS[:PORT] each; empty means the system's resolvers."
+    )
+    timeout: Duration = Field(timedelta(seconds=5), description="How long one query may take.")
+    tries: int = Field(2, ge=1, description="How often a query is sent before giving up.")
+
+
+class RouteSettings(Settings):
+    """A static route, used instead of an MX lookup."""
+
+    hosts: tuple[str, ...] = Field((), description="HOST[:PORT] in order of preference.")
+    provider: str | None = Field(
+        None, description="The provider that the domain counts for; left out, by host name."
+    )
+
+
+class ProviderSettings(Settings):
+    """A mailbox provider, known by its MX names, and the limits of each source IP towards all its domains."""
+
+    mx: tuple[str, ...] = Field((), description="MX host names; * stands for any labels.")
+    source_ip_max_msg_rate: RateLines = Field(
+        (), description="Attempted recipients per period for each source IP."
+    )
+    source_ip_max_connect_rate: RateLines = Field(
+        (), description="Connections per period for each source IP."
+    )
+
+
+class VirtualMtaSettings(Settings):
+    """A named set of source IPs."""
+
+    source_ips: tuple[SourceIp, ...] = Field(
+        (), description="Addresses (their bind is found in ip-lists), used in turn, one per connection."
+    )
+    domains: dict[str, DomainSettings] = Field(
+        {}, description="Domain blocks that hold for this VirtualMTA alone; stronger than the global ones."
+    )
+
+
+class ReplyPattern(Settings):
+    """One line of an smtp-pattern-list."""
+
+    reply: str = Field(description="A regular expression between slashes, matched anywhere, ignoring case.")
+    actions: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = Field(
+        description="mode=backoff or mode=normal."
+    )
+
+
+SHIPPED_PATTERNS: dict[str, tuple[ReplyPattern, ...]] = {
+    "default": (
+        ReplyPattern(reply="/^421 .*(TSS0\\d|TS0[1-4])/", actions=("mode=backoff",)),
+        ReplyPattern(reply="/rate limited due to IP reputation/", actions=("mode=backoff",)),
+        ReplyPattern(reply="/temporarily deferred due to/", actions=("mode=backoff",)),
+        ReplyPattern(reply="/our system has detected an unusual rate/", actions=("mode=backoff",)),
+        ReplyPattern(reply="/part of their network is on our block list/", actions=("mode=backoff",)),
+    )
+}
+
+
+class EngineSettings(Settings):
+    """The delivery engine."""
+
+    hostname: str = Field("localhost", description="The name it greets with, in SMTP and in Received.")
+    listen: tuple[str, ...] = Field(
+        ("127.0.0.1:2525",), description="ADDRESS:PORT each on which it takes mail."
+    )
+    relay_from: tuple[Network, ...] = Field(
+        (ip_network("127.0.0.0/8"), ip_network("::1/128")),
+        description="Networks it takes mail from for anybody.",
+    )
+    spool: Path = Field(Path("data/spool"), description="The directory that accepted mail is kept in.")
+    max_message_size: int = Field(
+        50 * 1024 * 1024, ge=1024, description="Bytes; larger messages are refused."
+    )
+    max_sessions: int = Field(1000, ge=1, description="Submitters connected at once.")
+    smtp_port: int = Field(
+        25, ge=1, le=65535, description="The port of the mail servers that MX records name."
+    )
+    accounting: Path | None = Field(
+        Path("data/accounting.jsonl"), description="One JSON line per event; null writes none."
+    )
+    control_api: ControlApiSettings = Field(ControlApiSettings(), description="How it is watched and driven.")
+    resolver: EngineResolverSettings = Field(
+        EngineResolverSettings(), description="Where MX records are looked up."
+    )
+    routes: dict[str, RouteSettings] = Field({}, description="Domain to static route.")
+    providers: dict[str, ProviderSettings] = Field(
+        {},
+        description="Provider to MX names and limits; added to the shipped map, a name replaces its MX list.",
+    )
+    default_virtual_mta: str = Field("default", description="For messages without an x-virtual-mta header.")
+    virtual_mtas: dict[str, VirtualMtaSettings] = Field(
+        {"default": VirtualMtaSettings()},
+        description="Name to source IPs. No source IPs: the system picks one.",
+    )
+    domains: dict[str, DomainSettings] = Field(
+        {"*": DEFAULTS}, description="Domain pattern to directives: *, domain, *.domain, [*.]domain."
+    )
+    smtp_pattern_lists: dict[str, tuple[ReplyPattern, ...]] = Field(
+        SHIPPED_PATTERNS, description="Name to patterns; the first that matches a remote reply acts."
+    )
+
+    def provider_map(self) -> dict[str, ProviderSettings]:
+        """The shipped providers with the configured ones laid over them."""
+        merged = {name: ProviderSettings(mx=mx) for name, mx in SHIPPED_PROVIDERS.items()}
+        for name, said in self.providers.items():
+            shipped = merged.get(name, ProviderSettings())
+            merged[name] = said if said.mx else said.model_copy(update={"mx": shipped.mx})
+        return merged

@@ -1,0 +1,91 @@
+"""One exact limiter: never more than N in any window of length T, state kept when the rate changes.
+
+GCRA (ITU-T I.371) in integer nanoseconds. With burst B and spacing I = ceil((T + G) / N'), N' = N - B + 1,
+any half-open window T holds at most B + ceil(T / I) - 1 <= N. The usual choice B = N would allow 2N - 1.
+B = clamp(N / 100, 1, 50) keeps the long-run use at or above 99 % of N. The guard G spends half of what is
+left of that one per cent on the jitter between our reservation and the peer's clock.
+"""
+
+from dataclasses import dataclass
+
+from core.clock import NANOSECONDS
+from core.rate import Rate
+
+_MAX_BURST = 50
+_MAX_GUARD_NS = NANOSECONDS // 4
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """A rate as GCRA needs it: `interval` between events in ns, `burst` events at once after idleness."""
+
+    interval: int
+    burst: int
+
+    @classmethod
+    def of(cls, rate: Rate, burst: int | None = None) -> "Spacing":
+        """The spacing for a limited rate; `burst` between 1 and N overrides the default."""
+        if rate.count is None:
+            raise ValueError("an unlimited rate has no spacing")
+        count, period = rate.count, rate.seconds * NANOSECONDS
+        size = min(count, burst or max(1, min(count // 100, _MAX_BURST)))
+        slack = max(0, period * (count - 100 * (size - 1)) // (count * 200))
+        guard = min(slack, _MAX_GUARD_NS)
+        return cls(interval=-(-(period + guard) // (count - size + 1)), burst=size)
+
+
+class Limiter:
+    """Counts attempted recipients (or connections) of one bound. Times are monotonic nanoseconds."""
+
+    __slots__ = ("_interval", "_tat", "_tolerance", "rate")
+
+    def __init__(self, rate: Rate, now: int, *, burst: int | None = None, full: bool = False) -> None:
+        """Start idle (a whole burst free), or `full`: nothing free, as after a crash."""
+        spacing = Spacing.of(rate, burst)
+        self.rate = rate
+        self._interval = spacing.interval
+        self._tolerance = spacing.interval * (spacing.burst - 1)
+        self._tat = now + self._interval + self._tolerance if full else now
+
+    def available(self, now: int) -> int:
+        """How many may be reserved at `now`."""
+        lead = self._tat - now
+        if lead > self._tolerance:
+            return 0
+        return (self._tolerance - max(lead, 0)) // self._interval + 1
+
+    def ready_at(self, now: int) -> int:
+        """The earliest time at which one more may be reserved; `now` if at once."""
+        return max(now, self._tat - self._tolerance)
+
+    def reserve(self, count: int, now: int) -> None:
+        """Take `count`, which must be available. Raises ValueError otherwise: a limit is never overdrawn."""
+        if count > self.available(now):
+            raise ValueError(f"{count} asked of a limiter that has {self.available(now)}")
+        self._tat = max(self._tat, now) + count * self._interval
+
+    def refund(self, count: int) -> None:
+        """Give back what was reserved for a connection that never opened."""
+        self._tat -= count * self._interval
+
+    def change(self, rate: Rate, now: int, *, burst: int | None = None) -> None:
+        """Take a new rate and keep the free credit, counted in events and never more than the new burst.
+
+        So a tighter rate holds at once and a looser one grants no fresh burst.
+        """
+        spacing = Spacing.of(rate, burst)
+        free = self._interval + self._tolerance - max(0, self._tat - now)
+        room = spacing.interval * spacing.burst
+        kept = min(free * spacing.interval // self._interval, room)
+        self.rate = rate
+        self._tat = now + room - kept
+        self._interval = spacing.interval
+        self._tolerance = room - spacing.interval
+
+    def debt(self, now: int) -> int:
+        """What is spent and not yet earned back, in ns: the state to save. 0 when idle."""
+        return max(0, self._tat - now)
+
+    def restore(self, debt: int, now: int) -> None:
+        """Take back a saved debt, never beyond a full limiter."""
+        self._tat = now + min(max(0, debt), self._interval + self._tolerance)
