@@ -211,3 +211,19 @@ class CounterRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     value: int
+
+
+class NoticeRow(SQLModel, table=True):
+    """What people have been told about one incident: nothing twice, and nothing left out."""
+
+    __tablename__: ClassVar[str] = "notices"
+
+    incident: int = Field(primary_key=True, foreign_key="incidents.number")
+    lead: int
+    baseline: bool
+    told_events: int
+    mails: int
+    repeats: int
+    first_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    closed: bool = Field(index=True)
