@@ -1,0 +1,1 @@
+"""Asking the sources: DNS lists, Sender Score, SNDS. They produce readings; they neither store nor detect."""

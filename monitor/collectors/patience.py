@@ -1,0 +1,38 @@
+"""When to stop asking: a dead list, or a dead resolver, must not hold a sweep up for hours."""
+
+from collections import Counter
+from typing import Final
+
+from monitor.resolver import AnswerKind
+
+ZONE_SILENCES: Final = 3
+RESOLVER_SILENCES: Final = 12
+
+
+class Patience:
+    """Counts silences in a row, within one sweep."""
+
+    def __init__(
+        self, zone_silences: int = ZONE_SILENCES, resolver_silences: int = RESOLVER_SILENCES
+    ) -> None:
+        self._zone_silences = zone_silences
+        self._resolver_silences = resolver_silences
+        self._silent: Counter[str] = Counter()
+        self._silent_in_all = 0
+
+    def note(self, zone: str, kind: AnswerKind) -> None:
+        """Count one answer, or its absence. Any answer at all shows that the resolver lives."""
+        if kind is AnswerKind.TIMEOUT:
+            self._silent[zone] += 1
+            self._silent_in_all += 1
+        else:
+            self._silent[zone] = 0
+            self._silent_in_all = 0
+
+    @property
+    def resolver_is_dead(self) -> bool:
+        return self._silent_in_all >= self._resolver_silences
+
+    def is_worth_asking(self, zone: str) -> bool:
+        """Whether another question to this zone has a chance of an answer."""
+        return not self.resolver_is_dead and self._silent[zone] < self._zone_silences

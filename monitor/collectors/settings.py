@@ -1,0 +1,224 @@
+"""What the operator may set about asking the sources."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    model_validator,
+)
+
+from core.address import IpNetwork, parse_ip
+from core.duration import Duration
+from core.settings import Settings
+from monitor.catalogue import ListingSeverity, Zone, ZoneStatus
+
+SNDS_LEGACY_URL = "https://sendersupport.olc.protection.outlook.com/snds"
+
+
+class Nameserver(BaseModel):
+    """`host:port`, the host an IP address; an IPv6 one in brackets. Port 53 when none is written."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    port: int = Field(default=53, ge=1, le=65_535)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _nameserver(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    host, _, port = text, "", ""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    port = port.removeprefix(":") or "53"
+    if not port.isdigit():
+        raise ValueError(f"{value!r} has no port number; write it like 127.0.0.1:53 or [::1]:53")
+    return Nameserver(host=str(parse_ip(host)), port=int(port))
+
+
+NameserverField = Annotated[Nameserver, BeforeValidator(_nameserver), PlainSerializer(str, return_type=str)]
+
+
+class ResolverSettings(Settings):
+    """The recursing resolver that DNS lists and Sender Score are asked through."""
+
+    nameservers: list[NameserverField] = Field(
+        default=[],
+        description="Your own recursing resolver as address:port, all on one port; empty: the system's. "
+        "Public resolvers are refused by most lists.",
+    )
+    second_nameservers: list[NameserverField] = Field(
+        default=[],
+        description="Another resolver, asked when a new listing is looked at again; empty: the same.",
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=3), description="How long one try of one question may take (real time)."
+    )
+    tries: int = Field(
+        default=2, ge=1, le=5, description="How often a question is sent before it is given up."
+    )
+
+    @model_validator(mode="after")
+    def _one_port_each(self) -> Self:
+        for servers in (self.nameservers, self.second_nameservers):
+            if len({server.port for server in servers}) > 1:
+                raise ValueError("nameservers that stand together must use one port")
+        return self
+
+
+class ExtraZone(Settings):
+    """A private or local DNS list, in the catalogue's words."""
+
+    zone: str = Field(description="The zone's name; {key} stands for a key given under keys.")
+    name: str = Field(default="", description="What people call it; empty means the zone's name.")
+    codes: dict[str, str] = Field(
+        default={"127.0.0.2": "listed"}, description="What each address that it answers means."
+    )
+    any_code: bool = Field(default=False, description="Whether every 127.0.0.x means listed.")
+    severity: ListingSeverity = Field(
+        default=ListingSeverity.MEDIUM,
+        description="critical acts on all mail, high and medium on some; the others are told only.",
+    )
+    code_severity: dict[str, ListingSeverity] = Field(
+        default={}, description="Severities of single codes; none means that the answer is no listing."
+    )
+    ipv4: bool = Field(default=True, description="Whether it lists IPv4 addresses.")
+    ipv6: bool = Field(default=False, description="Whether it lists IPv6 addresses.")
+    test_listed: str | None = Field(
+        default="127.0.0.2",
+        description="An address that it always lists (RFC 5782); null means there is none.",
+    )
+    test_not_listed: str | None = Field(
+        default="127.0.0.1", description="An address that it never lists; null means there is none."
+    )
+    delist_url: str | None = Field(default=None, description="Where to ask for removal.")
+    lookup_url: str | None = Field(default=None, description="Where to look an address up by hand.")
+
+    def as_zone(self) -> Zone:
+        """The same as a catalogue entry."""
+        given = self.model_dump(exclude={"any_code", "test_listed", "name"}, by_alias=False)
+        return Zone(
+            **given,
+            name=self.name or self.zone,
+            accept_any="127.0.0.0/24" if self.any_code else None,
+            test_listed=(self.test_listed,) if self.test_listed else None,
+            status=ZoneStatus.CONFIGURED,
+        )
+
+
+class DnsblSettings(Settings):
+    """DNS lists of IP addresses."""
+
+    enabled: bool = Field(default=True, description="Whether DNS lists are asked at all.")
+    interval: Duration = Field(default=timedelta(hours=1), description="How often every list is asked.")
+    zones: list[str] = Field(
+        default=[], description="Catalogue zones to ask; empty means the catalogue's usual ones."
+    )
+    without_zones: list[str] = Field(default=[], description="Zones to leave out of the usual ones.")
+    keys: dict[str, SecretStr] = Field(
+        default={},
+        description="Subscriber keys by the end of the zone's name, such as dq.spamhaus.net.",
+    )
+    extra_zones: list[ExtraZone] = Field(default=[], description="Lists that the catalogue does not know.")
+    concurrency: int = Field(default=32, ge=1, le=200, description="How many questions may be open at once.")
+    self_test_interval: Duration = Field(
+        default=timedelta(hours=4),
+        description="How long a list stays trusted after it passed its self-test (RFC 5782).",
+    )
+    fleet_share: float = Field(
+        default=0.10, gt=0, le=1,
+        description="A list that newly lists more than this share of your IPs in one sweep is not believed.",
+    )  # fmt: skip
+    fleet_minimum: int = Field(
+        default=5, ge=1, description="At least so many new listings before the share above counts."
+    )
+
+
+class SenderScoreSettings(Settings):
+    """Validity's Sender Score, asked over DNS. The resolver's egress address must be registered there."""
+
+    enabled: bool = Field(default=False, description="Whether Sender Score is asked at all.")
+    interval: Duration = Field(default=timedelta(hours=24), description="How often every IP is asked for.")
+    zone: str = Field(default="score.senderscore.com", description="The zone that answers 127.0.4.N.")
+    good_from: int = Field(default=80, ge=0, le=100, description="Scores from here up are good.")
+    bad_below: int = Field(
+        default=70, ge=0, le=100, description="Scores below this are bad; between: a warning."
+    )
+    concurrency: int = Field(default=8, ge=1, le=100, description="How many questions may be open at once.")
+
+
+class SndsAccount(Settings):
+    """One account at Microsoft's Smart Network Data Services; give key, key-file or the two links."""
+
+    name: str = Field(default="main", pattern=r"^[A-Za-z0-9._-]{1,40}$", description="What you call it.")
+    key: SecretStr | None = Field(default=None, description="The automated data access key.")
+    key_file: Path | None = Field(default=None, description="A file that holds the key instead.")
+    base_url: str = Field(
+        default=SNDS_LEGACY_URL, pattern=r"^https?://[^\s?#]+$",
+        description="Where data.aspx and ipStatus.aspx are found.",
+    )  # fmt: skip
+    data_link: SecretStr | None = Field(
+        default=None, description="A whole automated-access link to the data, pasted from the portal."
+    )
+    status_link: SecretStr | None = Field(default=None, description="The same for the IP status.")
+    links_issued: date | None = Field(
+        default=None, description="The day the links were made; they stop working 30 days later."
+    )
+    networks: list[IpNetwork] = Field(
+        default=[], description="The networks the account covers; empty means every configured IP."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_way_in(self) -> Self:
+        ways = [self.key is not None, self.key_file is not None, self.data_link is not None]
+        if sum(ways) != 1:
+            raise ValueError("give exactly one of key, key-file and data-link")
+        return self
+
+
+class SndsSettings(Settings):
+    """Microsoft SNDS, which speaks about consumer Outlook only."""
+
+    enabled: bool = Field(default=False, description="Whether SNDS is asked at all.")
+    interval: Duration = Field(default=timedelta(hours=6), description="How often SNDS is asked.")
+    accounts: list[SndsAccount] = Field(default=[], description="The accounts to ask.")
+    lookback_days: int = Field(
+        default=3,
+        ge=1,
+        le=30,
+        description="How many past days are asked for again: rows arrive one or two days late.",
+    )
+    time_zone: ZoneInfo = Field(
+        default=ZoneInfo("UTC"), description="The zone of SNDS' times, which carry none themselves."
+    )
+    complaint_warn: float = Field(
+        default=0.003, gt=0, lt=1, description="Complaint rate that warns, as a share."
+    )
+    complaint_bad: float = Field(
+        default=0.01, gt=0, lt=1, description="Complaint rate that is bad, as a share."
+    )
+    trap_warn: int = Field(default=1, ge=1, description="Spam-trap hits in a day that warn.")
+    trap_bad: int = Field(default=5, ge=1, description="Spam-trap hits in a day that are bad.")
+    timeout: Duration = Field(default=timedelta(seconds=30), description="How long one download may take.")
+    max_body: int = Field(default=16_777_216, ge=1_024, description="The largest answer accepted, in bytes.")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [account.name for account in self.accounts]
+        if len(set(names)) != len(names):
+            raise ValueError("two SNDS accounts have the same name")
+        return self

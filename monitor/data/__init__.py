@@ -1,0 +1,1 @@
+"""The catalogues that the monitor ships."""
