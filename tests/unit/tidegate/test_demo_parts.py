@@ -1,0 +1,99 @@
+"""The demo's small parts: options, console, steps."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from core.clock import SystemClock
+from core.errors import EngineUnreachable
+from tidegate.demo.console import WIDTH, Console, Tone, cut, wrapped
+from tidegate.demo.options import SPEED, Options, parse
+from tidegate.demo.stage import names
+from tidegate.demo.step import Step, StepFailed
+
+AT = datetime(2026, 11, 23, 14, 20, 7, tzinfo=UTC)
+
+
+def printed(*, plain: bool = True) -> tuple[Console, io.StringIO]:
+    out = io.StringIO()
+    return Console(100.0, plain=plain, out=out), out
+
+
+def test_no_options_are_the_usual_story() -> None:
+    assert parse([]) == Options(headless=False, proof=False, speed=SPEED, seed=1, keep=None)
+
+
+@pytest.mark.parametrize("speed", ["fast", "1", "1e9"])
+def test_a_speed_out_of_range_is_refused_with_the_range(
+    speed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(["--speed", speed])
+    assert caught.value.code == 2
+    assert "number" in (said := capsys.readouterr().err) or "from 60" in said
+
+
+def test_a_line_tells_real_and_story_time_and_wraps_under_itself() -> None:
+    console, out = printed()
+    console.event(112.34, AT, "word " * 40)
+    first, second, *_ = out.getvalue().splitlines()
+    assert first.startswith("  12.3s  Mon 14:20:07   ✓ word")
+    assert second.startswith(" " * 24 + "word")
+    assert max(len(line) for line in out.getvalue().splitlines()) <= WIDTH
+
+
+def test_a_quote_is_cut_in_length_and_width_and_keeps_columns() -> None:
+    console, out = printed()
+    console.quote("a    b\n" + "x" * 300 + "\n3\n4", most=3)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "    │ a    b"
+    assert len(lines[1]) == WIDTH
+    assert lines[1].endswith("…")
+    assert lines[-1] == "    │ … 1 more lines"
+
+
+def test_a_card_closes_on_the_right_whatever_its_lines() -> None:
+    console, out = printed()
+    console.card("What happened", ["short", "long " * 50, ""])
+    widths = {len(line) for line in out.getvalue().splitlines() if line}
+    assert widths == {WIDTH}
+
+
+def test_no_colour_leaves_a_pipe() -> None:
+    console, out = printed(plain=False)
+    console.event(100.0, AT, "x", Tone.FAILED)
+    assert "\x1b" not in out.getvalue()
+
+
+def test_escapes_in_foreign_text_do_not_reach_the_terminal() -> None:
+    assert "\x1b" not in cut("  \x1b[31mred", 40)
+    assert wrapped("a\x1b[31mb", 40) == ["a [31mb"]
+
+
+def test_names_are_joined_as_people_do() -> None:
+    assert [names(()), names(("a",)), names(("a", "b")), names(("a", "b", "c"))] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+
+
+async def test_a_step_ends_with_its_proof() -> None:
+    looks = iter([None, None, "seen"])
+
+    async def look() -> str | None:
+        return next(looks)
+
+    assert await Step("mail", "a mail comes", 5, look).observed(SystemClock()) == "seen"
+
+
+async def test_a_step_that_does_not_happen_fails_by_name_with_the_last_trouble() -> None:
+    async def look() -> str | None:
+        raise EngineUnreachable("no engine answers")
+
+    with pytest.raises(
+        StepFailed, match=r"mail: did not happen within 0\.2 s: a mail comes .no engine answers"
+    ):
+        await Step("mail", "a mail comes", 0.2, look).observed(SystemClock())

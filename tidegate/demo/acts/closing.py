@@ -1,0 +1,68 @@
+"""The weekly digest, and what the run proved."""
+
+from datetime import timedelta
+
+from core.incident import IncidentKind
+from lab import ledger
+from lab.mailbox import Mail, render
+from storage import incidents, leases
+from tidegate.demo.console import Tone
+from tidegate.demo.stage import Stage, names
+from tidegate.demo.world import BROKEN_LISTS, COLOURED, DEFERRED, LISTED, SIBLING
+
+TITLE = "The weekly digest, and the books"
+
+
+async def play(stage: Stage) -> None:
+    """Send the digest, check what must never have happened, count the mail."""
+    await stage.cli("digest", show=False)
+    await stage.expect("digest", "the digest arrives in the mailbox", 30, lambda: _digest(stage))
+    stage.console.quote(render(stage.facts["digest"]), 40)
+    _nobody_else(stage)
+    await _books(stage)
+
+
+async def _digest(stage: Stage) -> str | None:
+    found = stage.mails(_is_digest)
+    if not found:
+        return None
+    stage.facts["digest"] = found[-1]
+    return f"digest: {found[-1].subject}"
+
+
+def _is_digest(mail: Mail) -> bool:
+    return "weekly" in mail.subject.lower() or "digest" in mail.subject.lower()
+
+
+def _nobody_else(stage: Stage) -> None:
+    start, end = stage.facts["traffic-from"] - timedelta(days=1), stage.clock.now()
+    told = stage.query(lambda s: incidents.between(s, start, end))
+    by_broken = [i.title for i in told if i.kind is IncidentKind.IP and i.metric in BROKEN_LISTS]
+    stage.insist("broken lists", true=not by_broken, otherwise=f"they opened: {names(by_broken)}")
+    changed = {c.scope.source_ip for c in stage.query(lambda s: leases.lease_history(s, start))}
+    stage.insist(
+        "sibling untouched",
+        true=changed <= {LISTED, COLOURED, DEFERRED},
+        otherwise=f"leases were put on {names(sorted(changed, key=str))}",
+    )
+    stage.say(f"{names(BROKEN_LISTS)}: no incident about an IP, no lease", Tone.DONE)
+    stage.say(f"{SIBLING} never had a lease", Tone.DONE)
+
+
+async def _books(stage: Stage) -> None:
+    """Every message that got 250 has arrived or is still queued; none arrived twice."""
+    stage.streams.clear()
+    await stage.expect("mail accounted for", "nothing is lost", 30, lambda: _counted(stage))
+
+
+async def _counted(stage: Stage) -> str | None:
+    entries = stage.lab.ledger.entries
+    waiting = ledger.missing(entries, stage.traffic.outcome.promised)
+    queued = int(stage.client.status()["queues"]["recipients"])
+    twice = ledger.duplicated(entries)
+    if len(waiting) != queued:
+        return None
+    stage.insist("no duplicates", true=not twice, otherwise=f"{len(twice)} messages arrived twice")
+    promised = len(stage.traffic.outcome.promised)
+    stage.facts["books"] = (promised, promised - queued, queued)
+    return f"{promised} messages got 250: {promised - queued} arrived, {queued} still wait, 0 lost, 0 twice"

@@ -1,0 +1,121 @@
+"""One IP gets listed: suspect, listed, incident, lease, mail; and the providers see the lower rate."""
+
+from datetime import timedelta
+from ipaddress import IPv4Address
+
+from core.incident import Incident, Rule
+from core.lease import Directive, Lease
+from core.reading import Source, Status
+from lab.mailbox import Mail, render
+from storage import readings
+from tidegate.demo.console import Tone
+from tidegate.demo.stage import Stage, names
+from tidegate.demo.world import BIG_LIST, LISTED, SIBLING
+
+TITLE = f"{LISTED} is listed on {BIG_LIST}"
+REASON = "SBL31415: spam source, see https://sbl.lab.test/SBL31415"
+_MEASURED_HOURS = 2.0
+
+
+async def play(stage: Stage) -> None:
+    """Publish the listing and follow it through."""
+    ago = stage.clock.now() - timedelta(hours=_MEASURED_HOURS)
+    rates = {ip: stage.sent_per_hour(ip, max(ago, stage.facts["traffic-from"])) for ip in (LISTED, SIBLING)}
+    stage.facts["listed-at"] = stage.clock.now()
+    stage.lab.zones.enlist(BIG_LIST, LISTED, text=REASON)
+    stage.say(f"DNS: {BIG_LIST} publishes {LISTED}: A 127.0.0.2, TXT {REASON!r}", Tone.TROUBLE)
+    await stage.expect("listed", "the listing is confirmed", 30, lambda: _listed(stage))
+    await stage.expect("lease", "a lease holds the IP back", 20, lambda: _leased(stage))
+    await stage.expect("mail", "the alert arrives in the mailbox", 30, lambda: _mailed(stage))
+    stage.console.quote(render(stage.facts["first-mail"]), 60)
+    await stage.expect("mail is complete", "the thread tells all", 30, lambda: _complete(stage))
+    await _measure(stage, rates)
+    await stage.cli("explain", str(LISTED), "microsoft", most=14)
+
+
+def incident(stage: Stage) -> Incident | None:
+    """The open incident about the listing."""
+    found = [one for one in stage.open_incidents(LISTED) if one.rule is Rule.DNSBL_LISTED]
+    return found[0] if found else None
+
+
+async def _listed(stage: Stage) -> str | None:
+    found = incident(stage)
+    if found is None:
+        return None
+    history = stage.query(lambda s: readings.history(s, LISTED, Source.DNSBL, BIG_LIST))
+    hits = [r for r in history if r.status is Status.BAD]
+    stage.insist(
+        "suspect first",
+        true=len(hits) >= 2,
+        otherwise=f"an incident after {len(hits)} hit(s): a listing needs two that agree",
+    )
+    stage.facts["incident"] = found
+    stage.say(f"SUSPECT at {hits[0].observed_at:%H:%M:%S}: one hit, asked again", Tone.TROUBLE)
+    stage.say(f"LISTED at {hits[1].observed_at:%H:%M:%S}: the second answer agrees", Tone.TROUBLE)
+    return f"{found.label} ({found.severity}) opened: {found.title}"
+
+
+async def _leased(stage: Stage) -> str | None:
+    leases = [one for one in await stage.leases() if one.directive is Directive.SOURCE_IP_MAX_MSG_RATE]
+    mine = [one for one in leases if one.scope.source_ip == LISTED]
+    if not mine:
+        return None
+    others = [str(one.scope) for one in leases if one.scope.source_ip != LISTED]
+    stage.insist("on that IP only", true=not others, otherwise=f"others are held back too: {names(others)}")
+    stage.facts["leases"] = mine
+    return f"lease on this IP only: {'; '.join(described(one) for one in mine)}"
+
+
+def described(lease: Lease) -> str:
+    """Scope, new and old rate, expiry."""
+    base = f" (was {lease.base})" if lease.base else ""
+    until = f" until {lease.expires_at:%a %H:%M}" if lease.expires_at else ""
+    return f"{lease.scope} {lease.value}{base}{until}"
+
+
+def about_listing(mail: Mail) -> bool:
+    """Whether a mail speaks about the listed IP's listing."""
+    return str(LISTED) in mail.subject and "listed" in mail.subject.lower()
+
+
+async def _mailed(stage: Stage) -> str | None:
+    found = stage.mails(about_listing)
+    if not found:
+        return None
+    stage.facts["first-mail"] = found[0]
+    return f"mail for {', '.join(found[0].recipients)}: {found[0].subject}"
+
+
+async def _complete(stage: Stage) -> str | None:
+    """What changed, what the controller did, until when, how to override: in the thread so far."""
+    thread = [mail.text for mail in stage.mails(about_listing)]
+    lease: Lease = stage.facts["leases"][0]
+    wanted = {
+        "what changed": (BIG_LIST, "Lab SBL"),
+        "what the controller did": (str(lease.value),),
+        "until when": ("until", "expires"),
+        "how to override": ("tidegate override", "tidegate release", "tidegate hold"),
+    }
+    told = [name for name, words in wanted.items() if any(w in text for w in words for text in thread)]
+    return f"the mail tells {names(told)}" if len(told) == len(wanted) else None
+
+
+async def _measure(stage: Stage, before: dict[IPv4Address, float]) -> None:
+    await stage.pass_hours(0.5)
+    cut_at = stage.clock.now()
+    await stage.pass_hours(_MEASURED_HOURS)
+    after = {ip: stage.sent_per_hour(ip, cut_at) for ip in before}
+    for ip, was in before.items():
+        stage.say(f"the providers saw {ip}: {was:.0f}/h before, {after[ip]:.0f}/h now", Tone.DONE)
+    stage.facts["rates"] = (before, after)
+    stage.insist(
+        "lower rate",
+        true=after[LISTED] <= 0.4 * before[LISTED],
+        otherwise=f"{LISTED} still sends {after[LISTED]:.0f}/h of {before[LISTED]:.0f}/h",
+    )
+    stage.insist(
+        "sibling unchanged",
+        true=0.85 * before[SIBLING] <= after[SIBLING] <= 1.25 * before[SIBLING],
+        otherwise=f"{SIBLING} went from {before[SIBLING]:.0f}/h to {after[SIBLING]:.0f}/h",
+    )

@@ -1,0 +1,165 @@
+"""What every act works with: the lab, Tidegate's processes, and honest ways to look at both."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from core.address import IpAddress
+from core.clock import NANOSECONDS, Clock, SystemClock
+from core.incident import Incident
+from core.lease import Lease
+from lab import ledger
+from lab.mailbox import Mail
+from lab.traffic import Stream, Traffic
+from lab.world import Lab
+from storage import database, incidents
+from tidegate.client import EngineClient
+from tidegate.demo.console import Console, Tone
+from tidegate.demo.step import Look, Step, StepFailed
+
+_STOPPING = 20.0
+"""Real seconds that the processes get to drain."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """`clock` runs at the demo's speed, `watch` in real time; `facts` are left for the last act."""
+
+    lab: Lab
+    clock: Clock
+    console: Console
+    directory: Path
+    config: Path
+    client: EngineClient
+    traffic: Traffic
+    streams: list[Stream]
+    watch: SystemClock = field(default_factory=SystemClock)
+    facts: dict[str, Any] = field(default_factory=dict)
+    checks: int = 0
+    process: asyncio.subprocess.Process | None = None
+    _database: Engine | None = None
+
+    @property
+    def real(self) -> float:
+        return self.watch.monotonic_ns() / NANOSECONDS
+
+    def say(self, text: str, tone: Tone = Tone.QUIET) -> None:
+        """A timed line."""
+        self.console.event(self.real, self.clock.now(), text, tone)
+
+    async def expect(self, name: str, expected: str, seconds: float, look: Look) -> str:
+        """Wait for a step and print its proof. Raises StepFailed."""
+        self.checks += 1
+        proof = await Step(name, expected, seconds, look).observed(self.watch)
+        self.say(proof, Tone.DONE)
+        return proof
+
+    def insist(self, name: str, *, true: bool, otherwise: str) -> None:
+        """Something that must hold now. Raises StepFailed."""
+        self.checks += 1
+        if not true:
+            raise StepFailed(name, otherwise)
+
+    async def start(self) -> None:
+        """Start `tidegate run`; its log goes to run.log."""
+        with (self.directory / "run.log").open("wb") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._tidegate("run"), stdout=log, stderr=log, env=_environment(), start_new_session=True
+            )
+
+    async def stop(self) -> int | None:
+        """Ask the processes to finish, and make them if they do not. Returns the exit code."""
+        process, self.process = self.process, None
+        if process is None:
+            return None
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STOPPING):
+                    return await process.wait()
+        return None
+
+    async def cli(self, *words: str, most: int = 30, show: bool = True) -> str:
+        """Run a command of the real command line and quote what it prints. Raises StepFailed."""
+        process = await asyncio.create_subprocess_exec(
+            *self._tidegate(*words),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=_environment(),
+        )
+        out = (await process.communicate())[0].decode("utf-8", "replace")
+        if process.returncode:
+            raise StepFailed(f"command {words[0]}", f"`tidegate {' '.join(words)}` failed: {out.strip()}")
+        if show:
+            self.console.command(words)
+            self.console.quote(out, most)
+        return out
+
+    def _tidegate(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "tidegate", *words, "--config", str(self.config)]
+
+    def query(self, ask: Callable[[Session], Any]) -> Any:
+        """One look at the monitor's and controller's records."""
+        if self._database is None:
+            self._database = database.open_database(f"sqlite:///{self.directory / 'tidegate.db'}")
+        with database.reading(self._database) as session:
+            return ask(session)
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.dispose()
+        self.client.__exit__(None, None, None)
+
+    def open_incidents(self, ip: IpAddress | None = None) -> list[Incident]:
+        """Open incidents, all or about one IP."""
+        found: list[Incident] = self.query(incidents.open_incidents)
+        return [one for one in found if ip is None or one.ip == ip]
+
+    async def leases(self, ip: IpAddress | None = None) -> list[Lease]:
+        """What the engine holds to now, as it says itself."""
+        answer = await asyncio.to_thread(self.client.leases)
+        fields = set(Lease.model_fields)
+        found = [
+            Lease.model_validate({k: v for k, v in one.items() if k in fields}) for one in answer["leases"]
+        ]
+        return [one for one in found if ip is None or one.scope.source_ip == ip]
+
+    def mails(self, wanted: Callable[[Mail], bool]) -> list[Mail]:
+        return self.lab.mailbox.matching(wanted)
+
+    def sent_per_hour(self, ip: IpAddress, since: datetime, provider: str | None = None) -> float:
+        """What the providers saw from an IP since then: attempted recipients an hour."""
+        seen = ledger.attempts(self.lab.ledger.since(since), address=str(ip), provider=provider)
+        return ledger.per_hour(seen, since, self.clock.now())
+
+    def fullest_hour(self, ip: IpAddress, since: datetime, provider: str | None = None) -> int:
+        """The most attempts that any one-hour window since then holds."""
+        seen = ledger.attempts(self.lab.ledger.since(since), address=str(ip), provider=provider)
+        return ledger.most_in_any_window(seen, timedelta(hours=1))
+
+    async def pass_hours(self, hours: float) -> None:
+        """Let the story's clock move on."""
+        await self.clock.sleep(hours * 3600)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would point the commands at another Tidegate."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
+    return {**kept, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "TZ": "UTC"}
+
+
+def names(items: Sequence[object]) -> str:
+    """`a, b and c`."""
+    texts = [str(item) for item in items]
+    return " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))

@@ -1,0 +1,147 @@
+"""The demo's pretend internet: who is who in it, and Tidegate's configuration for it."""
+
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from core.clock import Clock
+from lab.configuration import write_configuration
+from lab.judge import Temper
+from lab.manners import GEEMAIL, OUTLANDISH, YAHOOLIGAN, with_temper
+from lab.snds import FilterResult, SndsRow, activity_period
+from lab.traffic import Stream
+from lab.world import SCORE_ZONE, SNDS_KEY, Lab
+from lab.zones import Behaviour
+
+LISTED = IPv4Address("203.0.113.7")
+"""Gets listed."""
+
+SIBLING = IPv4Address("203.0.113.8")
+"""Shares LISTED's VirtualMTA and queues, and must not feel it."""
+
+COLOURED = IPv4Address("203.0.113.16")
+"""Turns red at SNDS."""
+
+DEFERRED = IPv4Address("203.0.113.17")
+"""Falls into disgrace at Yahooligan."""
+
+BIG_LIST = "sbl.lab.test"
+GOOD_LISTS = (BIG_LIST, "bl.lab.test", "css.lab.test", "spamtrap.lab.test")
+REFUSING_LIST = "refusing.lab.test"
+PARKED_LIST = "parked.lab.test"
+DEAD_LIST = "dead.lab.test"
+BROKEN_LISTS = (REFUSING_LIST, PARKED_LIST, DEAD_LIST)
+ALERTS = "ops@harbour.test"
+
+LIMIT_PER_HOUR = 120
+"""The operator's limit for each source IP at each provider; the marketing mail offered nearly fills it."""
+
+_MARKETING_PER_HOUR = 230.0
+_TRANSACTIONAL_PER_HOUR = 70.0
+
+
+def demo_lab(clock: Clock, seed: int, directory: Path) -> Lab:
+    """The lab before it is opened: three providers, seven lists of which three are broken, scores, SNDS."""
+    quiet = Temper()
+    lab = Lab(
+        clock,
+        providers=(
+            with_temper(OUTLANDISH, quiet),
+            with_temper(GEEMAIL, quiet),
+            with_temper(YAHOOLIGAN, quiet),
+        ),
+        seed=seed,
+        ledger_file=directory / "providers.jsonl",
+    )
+    for zone in GOOD_LISTS:
+        lab.zones.add_blocklist(zone)
+    lab.zones.add_blocklist(REFUSING_LIST, behaviour=Behaviour.REFUSES)
+    lab.zones.add_blocklist(PARKED_LIST, behaviour=Behaviour.WILDCARD)
+    lab.zones.add_blocklist(DEAD_LIST, behaviour=Behaviour.SILENT)
+    for place, source in enumerate(lab.sources):
+        lab.zones.score(SCORE_ZONE, source.address, 97 - place)
+    publish_green_days(lab, clock.now())
+    return lab
+
+
+def publish_green_days(lab: Lab, now: datetime) -> None:
+    """Three quiet days at SNDS for every IP."""
+    for back in (4, 3, 2):
+        day = (now - timedelta(days=back)).date()
+        lab.book.publish(day, [snds_row(s.address, day) for s in lab.sources])
+
+
+def snds_row(
+    ip: Any, day: Any, colour: FilterResult = FilterResult.GREEN, complaints: float = 0.0
+) -> SndsRow:
+    """A plausible day of one IP at Outlandish."""
+    start, end = activity_period(day)
+    return SndsRow(
+        ip, start, end, 2_410, 2_388, 2_402, colour, complaints, 0, "mta.lab.test", "news@sender.test"
+    )
+
+
+def streams(lab: Lab, share: float = 1.0) -> list[Stream]:
+    """Mail of both VirtualMTAs to all providers; `share` scales what marketing offers."""
+    domains = [server.provider.domain for server in lab.providers.values()]
+    return [
+        *(Stream(domain, "marketing", _MARKETING_PER_HOUR * share, "newsletter") for domain in domains),
+        *(Stream(domain, "transactional", _TRANSACTIONAL_PER_HOUR, "invoices") for domain in domains),
+    ]
+
+
+def configure(lab: Lab, directory: Path, *, speed: float, origin: datetime) -> Path:
+    """Write Tidegate's configuration for the demo; returns its path."""
+    over = {
+        "clock": {"speed": speed, "origin": origin.isoformat()},
+        "database": f"sqlite:///{directory / 'tidegate.db'}",
+        "logging": {"format": "json"},
+        "engine": {
+            "providers": {
+                server.provider.ident: {"source-ip-max-msg-rate": f"{LIMIT_PER_HOUR}/h"}
+                for server in lab.providers.values()
+            },
+        },
+        "monitor": _monitor(lab),
+        "controller": {
+            "mode": "enforce",
+            "interval": "10m",
+            "engine": {"url": f"http://127.0.0.1:{lab.api_port}", "token": "lab-control-token-0001"},
+        },
+    }
+    return write_configuration(lab, directory, over)
+
+
+def _monitor(lab: Lab) -> dict[str, Any]:
+    catalogue_is_not_asked = {
+        "enabled": True,
+        "interval": "1h",
+        "zones": [BIG_LIST],
+        "extra-zones": [_list(zone) for zone in (*GOOD_LISTS, *BROKEN_LISTS)],
+    }
+    return {
+        "resolver": {"nameservers": [f"127.0.0.1:{lab.resolver.port}"], "timeout": "1s", "tries": 1},
+        "dnsbl": catalogue_is_not_asked,
+        "sender-score": {"enabled": True, "interval": "6h", "zone": SCORE_ZONE},
+        "snds": {
+            "enabled": True,
+            "interval": "1h",
+            "accounts": [{"name": "main", "key": SNDS_KEY, "base-url": lab.snds.url}],
+        },
+        "notifications": {
+            "from": "tidegate@lab.test",
+            "recipients": [ALERTS],
+            "smtp": {"host": "127.0.0.1", "port": lab.mailbox.port},
+        },
+        "digest": {"recipients": [ALERTS]},
+    }
+
+
+def _list(zone: str) -> dict[str, Any]:
+    return {
+        "zone": zone,
+        "name": f"Lab {zone.partition('.')[0].upper()}",
+        "severity": "critical" if zone == BIG_LIST else "high",
+        "delist-url": f"https://{zone}/removal",
+    }
