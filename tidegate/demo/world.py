@@ -1,10 +1,11 @@
 """The demo's pretend internet: who is who in it, and Tidegate's configuration for it."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from core.address import IpAddress
 from core.clock import Clock
 from lab.configuration import write_configuration
 from lab.judge import Temper
@@ -66,14 +67,19 @@ def demo_lab(clock: Clock, seed: int, directory: Path) -> Lab:
 
 
 def publish_green_days(lab: Lab, now: datetime) -> None:
-    """Three quiet days at SNDS for every IP."""
-    for back in (4, 3, 2):
-        day = (now - timedelta(days=back)).date()
+    """Three quiet days at SNDS for every IP, the newest before `reportable_day`."""
+    for back in (3, 2, 1):
+        day = reportable_day(now) - timedelta(days=back)
         lab.book.publish(day, [snds_row(s.address, day) for s in lab.sources])
 
 
+def reportable_day(now: datetime) -> date:
+    """The newest SNDS day whose activity period (8 AM to 8 AM UTC) has ended."""
+    return (now - timedelta(hours=32)).date()
+
+
 def snds_row(
-    ip: Any, day: Any, colour: FilterResult = FilterResult.GREEN, complaints: float = 0.0
+    ip: IpAddress, day: date, colour: FilterResult = FilterResult.GREEN, complaints: float = 0.0
 ) -> SndsRow:
     """A plausible day of one IP at Outlandish."""
     start, end = activity_period(day)

@@ -1,18 +1,18 @@
 """Trouble at one provider stays there: a red day at SNDS, and 421s from Yahooligan."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date
 from typing import Any
 
 from core.address import IpAddress
 from core.incident import Rule
 from core.provider import MICROSOFT
 from lab import ledger
-from lab.snds import FilterResult
+from lab.snds import FilterResult, SndsRow
 from tidegate.demo.acts.listing import described
 from tidegate.demo.console import Tone
 from tidegate.demo.stage import Stage, names
-from tidegate.demo.world import COLOURED, DEFERRED, snds_row
+from tidegate.demo.world import COLOURED, DEFERRED, reportable_day, snds_row
 
 TITLE = f"{COLOURED} turns red at SNDS; Yahooligan defers {DEFERRED}"
 QUEUE = "yahooligan.test/transactional"
@@ -22,7 +22,7 @@ _DISGRACE = 25.0
 
 async def play(stage: Stage) -> None:
     """Both, one after the other."""
-    day = (stage.clock.now() - timedelta(days=1)).date()
+    day = reportable_day(stage.clock.now())
     stage.lab.book.publish(day, [_row(ip.address, day) for ip in stage.lab.sources])
     stage.say(f"SNDS publishes {day}: {COLOURED} RED, complaints 0.4%; the others green", Tone.TROUBLE)
     await stage.expect("snds incident", "the red day opens an incident", 30, lambda: _red(stage))
@@ -41,7 +41,7 @@ async def play(stage: Stage) -> None:
     stage.say(f"Yahooligan forgives {DEFERRED}")
 
 
-def _row(ip: Any, day: Any) -> Any:
+def _row(ip: IpAddress, day: date) -> SndsRow:
     if ip == COLOURED:
         return snds_row(ip, day, FilterResult.RED, 0.004)
     return snds_row(ip, day)
