@@ -18,6 +18,7 @@ class OrderKind(StrEnum):
     PIN = "hold this scope at a fixed rate"
     OVERRIDE = "ignore one signal for this scope"
     FREEZE = "change nothing on this scope"
+    RELEASE = "let go of this scope and leave it alone"
     MODE = "use another mode for this scope"
     STOP = "change nothing anywhere"
     SILENCE = "send no mail about this"

@@ -97,10 +97,10 @@ def forget_hours(session: Session, before: datetime) -> None:
     session.exec(delete(ScopeHourRow).where(col(ScopeHourRow.hour) < before))
 
 
-def next_number(session: Session, name: str) -> int:
-    """Count up a named counter, from 1; for the controller's fencing epoch."""
+def next_number(session: Session, name: str, above: int = 0) -> int:
+    """Count up a named counter to more than it was and more than `above`; for the fencing epoch."""
     row = session.get(CounterRow, name, with_for_update=True) or CounterRow(name=name, value=0)
-    row.value += 1
+    row.value = max(row.value, above) + 1
     session.add(row)
     session.flush()
     return row.value

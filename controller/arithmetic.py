@@ -1,0 +1,35 @@
+"""The statistics that decisions rest on: Wilson's interval and the Bernoulli CUSUM."""
+
+from collections.abc import Iterable, Sequence
+from math import ceil, log, sqrt
+
+
+def wilson_lower(events: int, trials: int, z: float = 1.96) -> float:
+    """Lower bound of Wilson's interval for a share: `events` of `trials`, 0 without trials.
+
+    lb = (p + z²/2n - z·√(p(1-p)/n + z²/4n²)) / (1 + z²/n), Wilson 1927, JASA 22:209.
+    """
+    if trials <= 0 or events <= 0:
+        return 0.0
+    share = min(events, trials) / trials
+    square = z * z
+    spread = z * sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
+    return max(0.0, (share + square / (2 * trials) - spread) / (1 + square / trials))
+
+
+def cusum(cohorts: Iterable[tuple[int, int]], good: float, bad: float) -> float:
+    """Where a Bernoulli log-likelihood-ratio CUSUM stands after (events, trials) cohorts in order of time.
+
+    S = max(0, S + x·ln(p1/p0) + (n-x)·ln((1-p1)/(1-p0))), Page 1954; p0 = `good`, p1 = `bad`.
+    """
+    up, down = log(bad / good), log((1 - bad) / (1 - good))
+    level = 0.0
+    for events, trials in cohorts:
+        level = max(0.0, level + events * up + max(0, trials - events) * down)
+    return level
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least `share` of the values do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]

@@ -1,0 +1,149 @@
+"""Writes down what was decided: states, lease changes, audit, timelines; in the caller's transaction."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from re import compile as regex
+
+from sqlmodel import Session
+
+from controller import reconcile
+from controller.fleet import Verdict
+from controller.policy import Decision, Move
+from controller.settings import ControllerSettings, Mode
+from controller.state import REST, ScopeState
+from core.errors import NotFoundError
+from core.lease import Directive, Scope, automatic_key
+from core.rate import Rate
+from storage import audit, incidents, leases, scopes
+from storage.audit import AuditEntry
+from storage.incidents import EventKind, IncidentEvent
+from storage.leases import LeaseChange
+
+_INCIDENT = regex(r"INC-(\d+)\Z")
+
+
+def write(
+    session: Session,
+    verdict: Verdict,
+    before: Mapping[Scope, ScopeState],
+    now: datetime,
+    settings: ControllerSettings,
+) -> list[LeaseChange]:
+    """Keep the states that changed, and record each change worth a line. Returns those changes."""
+    found = []
+    for scope, decision in verdict.decisions.items():
+        mode = verdict.hands[scope].mode or settings.mode
+        changes, state = _changes(scope, decision, verdict, mode, now, settings)
+        for change in changes:
+            _record(session, change, decision)
+        found += changes
+        _save(session, scope, state, before.get(scope, REST), now)
+    return found
+
+
+def _changes(
+    scope: Scope,
+    decision: Decision,
+    verdict: Verdict,
+    mode: Mode,
+    now: datetime,
+    settings: ControllerSettings,
+) -> tuple[list[LeaseChange], ScopeState]:
+    """What differs from what was announced last, and the state that remembers the new announcement."""
+    terms = reconcile.terms(decision, verdict.reports[scope], verdict.bases[scope])
+    wanted = {term.directive: term.value for term in terms}
+    announced = {
+        Directive.SOURCE_IP_MAX_MSG_RATE: decision.state.announced,
+        Directive.SOURCE_IP_MAX_CONNECT_RATE: decision.state.announced_connect,
+    }
+    changes = []
+    for directive, old in announced.items():
+        new = wanted.get(directive)
+        if not reconcile.differs(old, new, settings.leases.hysteresis):
+            continue
+        changes.append(_change(scope, directive, (old, new), decision, mode, now))
+        announced[directive] = new
+    state = decision.state.model_copy(
+        update={
+            "announced": announced[Directive.SOURCE_IP_MAX_MSG_RATE],
+            "announced_connect": announced[Directive.SOURCE_IP_MAX_CONNECT_RATE],
+        }
+    )
+    return changes, state
+
+
+def _change(
+    scope: Scope,
+    directive: Directive,
+    rates: tuple[Rate | None, Rate | None],
+    decision: Decision,
+    mode: Mode,
+    now: datetime,
+) -> LeaseChange:
+    key = automatic_key(scope, directive)
+    return LeaseChange(
+        lease_key=key,
+        scope=scope,
+        directive=directive,
+        before=rates[0],
+        after=rates[1],
+        rule=decision.rule,
+        reason=decision.reason or str(decision.move),
+        evidence=decision.evidence,
+        actor=reconcile.ACTOR,
+        at=now,
+        mode=str(mode),
+        undo=f"tidegate release {key}" if rates[1] is not None else "",
+    )
+
+
+def _record(session: Session, change: LeaseChange, decision: Decision) -> None:
+    leases.record_change(session, change)
+    verb = {Mode.OBSERVE: "would change", Mode.ADVISE: "advises", Mode.ENFORCE: "changes"}[Mode(change.mode)]
+    audit.append(
+        session,
+        AuditEntry(
+            at=change.at,
+            actor=change.actor,
+            action=f"{change.mode} {change.directive}",
+            subject=str(change.scope),
+            before=None if change.before is None else str(change.before),
+            after=None if change.after is None else str(change.after),
+            reason=change.reason,
+        ),
+    )
+    if change.directive is Directive.SOURCE_IP_MAX_MSG_RATE:
+        _tell(session, change, f"{reconcile.ACTOR} {verb}: {line(change, decision)}")
+
+
+def line(change: LeaseChange, decision: Decision) -> str:
+    """One change in a line: `203.0.113.7 × microsoft unlimited → 240/h (cut), next step 24 Nov 10:00 UTC`."""
+    old, new = change.before or "no limit", change.after or "no limit"
+    step = decision.next_step_at
+    until = f", next step {step:%d %b %H:%M} UTC" if step else ""
+    if not until and change.after is not None and decision.move is not Move.PINNED:
+        until = ", until the cause ends"
+    return f"{change.scope} {old} → {new} ({decision.move}{until})"
+
+
+def _tell(session: Session, change: LeaseChange, text: str) -> None:
+    for number in _numbers(change.evidence):
+        try:
+            incidents.append_event(
+                session, IncidentEvent(number=number, at=change.at, kind=EventKind.ACTION, text=text)
+            )
+        except NotFoundError:
+            continue  # somebody emptied the incidents under us; the audit has it all
+
+
+def _numbers(evidence: Iterable[str]) -> list[int]:
+    return [int(match[1]) for match in map(_INCIDENT.match, evidence) if match]
+
+
+def _save(session: Session, scope: Scope, state: ScopeState, before: ScopeState, now: datetime) -> None:
+    if state == before:
+        return
+    if state == REST:
+        scopes.delete_state(session, scope)
+    else:
+        scopes.save_state(session, scope, state.document(), now)
