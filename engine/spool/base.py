@@ -151,8 +151,7 @@ class Spool(Protocol):
     def settle(self, message_id: MessageId, recipient_index: int, outcome: Settled) -> None:
         """A recipient needs no further attempt. Written with the next commit and never awaited.
 
-        A crash before that repeats the delivery at most. Settling twice does nothing.
-        Raises IndexError when the message has no such recipient.
+        A crash before that repeats the delivery at most. Settling what is not pending does nothing.
         """
         ...
 

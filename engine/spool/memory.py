@@ -63,7 +63,8 @@ class MemorySpool:
         return message_id
 
     def settle(self, message_id: MessageId, recipient_index: int, outcome: Settled) -> None:  # noqa: ARG002
-        held = self._pending(message_id, recipient_index)
+        self._check()
+        held = self._shelf.held.get(message_id)
         if held is None or held.pending.pop(recipient_index, None) is None:
             return
         self.counters.marks += 1
@@ -78,7 +79,8 @@ class MemorySpool:
         next_attempt_at: datetime,
         last_error: str = "",
     ) -> None:
-        held = self._pending(message_id, recipient_index)
+        self._check()
+        held = self._shelf.held.get(message_id)
         if held is not None and recipient_index in held.pending:
             self.counters.marks += 1
             held.pending[recipient_index] = PendingRecipient(
@@ -118,10 +120,3 @@ class MemorySpool:
         if held is None:
             raise MessageGone(f"No message {format_id(message_id)} in the spool")
         return held.message
-
-    def _pending(self, message_id: MessageId, recipient_index: int) -> _Held | None:
-        self._check()
-        held = self._shelf.held.get(message_id)
-        if held is not None and not 0 <= recipient_index < len(held.message.recipients):
-            raise IndexError(f"Message {format_id(message_id)} has no recipient {recipient_index}")
-        return held
