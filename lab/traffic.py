@@ -6,6 +6,7 @@
 import asyncio
 import contextlib
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -174,8 +175,11 @@ class Traffic:
                 group.create_task(self._work(waiting))
 
     async def run(self, streams: Sequence[Stream]) -> None:
-        """Offer mail at the streams' rates until cancelled. A listener that is away costs what was due."""
-        due = dict.fromkeys(range(len(streams)), 0.0)
+        """Offer mail at the streams' rates until cancelled; the sequence may change meanwhile.
+
+        What was due while the listener was away is offered once, and lost to the source.
+        """
+        due: defaultdict[int, float] = defaultdict(float)
         before = self._clock.monotonic_ns()
         while True:
             await asyncio.sleep(_TICK)
@@ -183,7 +187,7 @@ class Traffic:
             hours, before = (now - before) / 3.6e12, now
             await self.offer(self._due(streams, due, hours))
 
-    def _due(self, streams: Sequence[Stream], due: dict[int, float], hours: float) -> list[Message]:
+    def _due(self, streams: Sequence[Stream], due: defaultdict[int, float], hours: float) -> list[Message]:
         messages = []
         at = self._clock.now()
         for place, stream in enumerate(streams):

@@ -42,7 +42,7 @@ class Stage:
     config: Path
     client: EngineClient
     traffic: Traffic
-    streams: list[Stream]
+    streams: list[Stream] = field(default_factory=list)
     watch: SystemClock = field(default_factory=SystemClock)
     facts: dict[str, Any] = field(default_factory=dict)
     checks: int = 0

@@ -17,7 +17,7 @@ from tidegate.demo.console import Console, Tone
 from tidegate.demo.options import Options
 from tidegate.demo.stage import Stage
 from tidegate.demo.step import StepFailed
-from tidegate.demo.world import LISTED, SIBLING, configure, demo_lab, streams
+from tidegate.demo.world import LISTED, SIBLING, configure, demo_lab
 
 ACTS: tuple[tuple[str, Callable[[Stage], Awaitable[None]]], ...] = (
     (baseline.TITLE, baseline.play),
@@ -53,7 +53,7 @@ async def _play(options: Options, directory: Path) -> int:
     async with demo_lab(clock, options.seed, directory) as lab:
         config = configure(lab, directory, speed=options.speed, origin=clock.origin)
         client = EngineClient(f"http://127.0.0.1:{lab.api_port}", TOKEN)
-        stage = Stage(lab, clock, console, directory, config, client, lab.traffic("demo"), streams(lab))
+        stage = Stage(lab, clock, console, directory, config, client, lab.traffic("demo"))
         _opening(stage, options)
         sending = asyncio.create_task(stage.traffic.run(stage.streams))
         try:

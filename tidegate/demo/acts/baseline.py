@@ -7,7 +7,7 @@ from lab import ledger
 from storage import health, readings
 from tidegate.demo.console import Tone
 from tidegate.demo.stage import Stage, names
-from tidegate.demo.world import BROKEN_LISTS, GOOD_LISTS, LIMIT_PER_HOUR
+from tidegate.demo.world import BROKEN_LISTS, GOOD_LISTS, LIMIT_PER_HOUR, streams
 
 TITLE = "Baseline: four IPs, three providers, seven lists"
 
@@ -17,6 +17,7 @@ async def play(stage: Stage) -> None:
     stage.say("starting `tidegate run` (engine and watch, two processes)")
     await stage.start()
     await stage.expect("engine answers", "the engine's control API answers", 30, lambda: _engine(stage))
+    stage.streams[:] = streams(stage.lab)
     stage.facts["traffic-from"] = stage.clock.now()
     await stage.expect("mail flows", "every IP delivers to every provider", 30, lambda: _mail(stage))
     await stage.expect("first readings", "lists, scores and SNDS answered", 40, lambda: _sources(stage))
