@@ -40,7 +40,7 @@ class Trust(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Examined:
     """A self-test's result, why, and when it was taken."""
 
     trust: Trust
@@ -96,14 +96,14 @@ def _judge_addresses(zone: Zone, probe: Probe, answer: Answer) -> tuple[Trust, s
     return Trust.BROKEN, f"lists {probe} ({answer.addresses[0]}): it may be listing the world"
 
 
-def needed(result: Tested | None, now: datetime, interval_seconds: float) -> bool:
+def needed(result: Examined | None, now: datetime, interval_seconds: float) -> bool:
     """Whether a zone must be tested (again) before it is believed. Who did not pass is tried each time."""
     if result is None or result.trust is not Trust.PASSED:
         return True
     return (now - result.at).total_seconds() >= interval_seconds
 
 
-def merged(before: Tested | None, fresh: Tested) -> Tested:
+def merged(before: Examined | None, fresh: Examined) -> Examined:
     """What to remember: one unanswered probe does not take away the trust a zone has earned."""
     keeps = fresh.trust is Trust.SILENT and before is not None and before.trust is Trust.PASSED
     return before if keeps and before is not None else fresh

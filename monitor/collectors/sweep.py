@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from core.address import IpAddress
 from core.reading import Quality, Status
 from monitor.collectors.answers import Verdict, classify, unknown
-from monitor.collectors.self_test import Tested, Trust
+from monitor.collectors.self_test import Examined, Trust
 from monitor.collectors.zones import AskedZone
 from monitor.health import OutcomeKind, SourceOutcome
 from monitor.resolver import Answer
@@ -41,7 +41,7 @@ class ZoneSweep:
         return self.listed() | held
 
 
-def doubt_after(tested: Tested | None) -> Verdict | None:
+def doubt_after(tested: Examined | None) -> Verdict | None:
     """Why a zone's answers do not count, by its self-test; None when it may be believed."""
     if tested is None:
         return unknown("not tested yet")

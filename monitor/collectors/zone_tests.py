@@ -7,7 +7,7 @@ from datetime import datetime
 
 from monitor.collectors import pool, self_test
 from monitor.collectors.patience import Patience
-from monitor.collectors.self_test import Probe, Tested, Trust
+from monitor.collectors.self_test import Examined, Probe, Trust
 from monitor.collectors.zones import AskedZone
 from monitor.resolver import Answer, AnswerKind, Resolver
 
@@ -20,9 +20,9 @@ class ZoneTests:
     def __init__(self, open_resolver: Callable[[], Resolver], width: int) -> None:
         self._open_resolver = open_resolver
         self._width = width
-        self._known: dict[str, Tested] = {}
+        self._known: dict[str, Examined] = {}
 
-    def known(self, zone: AskedZone) -> Tested | None:
+    def known(self, zone: AskedZone) -> Examined | None:
         return self._known.get(zone.name)
 
     async def run(self, zones: Iterable[AskedZone], now: datetime, patience: Patience) -> None:
@@ -58,7 +58,7 @@ class ZoneTests:
     def _judge(self, zone: AskedZone, answers: dict[Probe, Answer], now: datetime) -> None:
         before = self._known.get(zone.name)
         trust, reason = self_test.judge(zone.entry, answers)
-        after = self_test.merged(before, Tested(trust, reason, now))
+        after = self_test.merged(before, Examined(trust, reason, now))
         self._known[zone.name] = after
         if after.trust is not Trust.PASSED and (before is None or before.trust is not after.trust):
             log.warning(
