@@ -108,11 +108,10 @@ class Scheduler:
         self._wake_parent(connection.lane.parent, now)
         self.kick(connection.lane.queue, now)
 
-    def finished(self, connection: Connection, *, usable: bool, now: int) -> None:
-        """A transaction is over; the outcomes of its recipients are settled or postponed by the caller."""
+    def finished(self, connection: Connection, count: int, *, usable: bool, now: int) -> None:
+        """A transaction of `count` recipients is over; the caller has settled, postponed or readied each."""
         queue = connection.lane.queue
-        if connection.batch:
-            queue.busy -= len(connection.batch.recipients)
+        queue.busy -= count
         connection.batch = None
         connection.messages += 1
         most = queue.settings.max_msg_per_connection or 0

@@ -93,7 +93,9 @@ class World:
         address = str(connection.lane.parent.source.address)
         count = len(connection.batch.recipients)
         self.sent.append((self.now, address, connection.lane.queue.domain, count))
-        self.later(20 * MILLISECOND, lambda: self.scheduler.finished(connection, usable=True, now=self.now))
+        self.later(
+            20 * MILLISECOND, lambda: self.scheduler.finished(connection, count, usable=True, now=self.now)
+        )
 
     def run(self, until: int) -> None:
         while True:

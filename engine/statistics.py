@@ -1,0 +1,99 @@
+"""Counts per source IP × provider × minute, of what peers said; our own waiting is never in them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from core.address import IpAddress
+from core.statistics import ScopeMinute
+from engine.classification import ReplyClass
+
+KEPT = timedelta(hours=48)
+
+
+@dataclass(slots=True)
+class _Counts:
+    attempted: int = 0
+    delivered: int = 0
+    deferred: int = 0
+    bounced: int = 0
+    reputation_deferred: int = 0
+    blocked: int = 0
+    hard_bounced: int = 0
+    last_reply: str = ""
+
+
+class Statistics:
+    """The last 48 hours, minute by minute."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[int, IpAddress, str], _Counts] = {}
+        self._swept = 0
+
+    def attempted(self, source: IpAddress, provider: str, count: int, at: float) -> None:
+        """Recipients reserved for an attempt, at POSIX time `at`."""
+        self._at(source, provider, at).attempted += count
+
+    def answered(self, source: IpAddress, provider: str, kind: ReplyClass, text: str, at: float) -> None:
+        """A peer's reply to one recipient."""
+        counts = self._at(source, provider, at)
+        match kind:
+            case ReplyClass.DELIVERED:
+                counts.delivered += 1
+            case ReplyClass.DEFERRAL:
+                counts.deferred += 1
+            case ReplyClass.REPUTATION_DEFERRAL:
+                counts.deferred += 1
+                counts.reputation_deferred += 1
+                counts.last_reply = text
+            case ReplyClass.BLOCK:
+                counts.bounced += 1
+                counts.blocked += 1
+                counts.last_reply = text
+            case ReplyClass.HARD_BOUNCE:
+                counts.bounced += 1
+                counts.hard_bounced += 1
+            case ReplyClass.BOUNCE:
+                counts.bounced += 1
+
+    def since(self, since: datetime) -> list[ScopeMinute]:
+        """Every minute that began at or after `since`, and the one that `since` lies in; oldest first."""
+        first = int(since.timestamp()) // 60
+        rows = [_row(key, counts) for key, counts in self._counts.items() if key[0] >= first]
+        return sorted(rows, key=lambda row: (row.minute, str(row.source_ip), row.provider))
+
+    def restore(self, rows: Iterable[ScopeMinute]) -> None:
+        """Take back what was saved."""
+        for row in rows:
+            counts = self._at(row.source_ip, row.provider, row.minute.timestamp())
+            for name in _Counts.__slots__:
+                setattr(counts, name, getattr(row, name))
+
+    def totals(self) -> dict[str, int]:
+        """Sums over everything kept."""
+        names = ("attempted", "delivered", "deferred", "bounced", "reputation_deferred", "blocked")
+        return {name: sum(getattr(c, name) for c in self._counts.values()) for name in names}
+
+    def _at(self, source: IpAddress, provider: str, at: float) -> _Counts:
+        minute = int(at) // 60
+        if minute > self._swept:
+            self._sweep(minute)
+        key = (minute, source, provider)
+        counts = self._counts.get(key)
+        if counts is None:
+            counts = self._counts[key] = _Counts()
+        return counts
+
+    def _sweep(self, minute: int) -> None:
+        self._swept = minute
+        oldest = minute - int(KEPT.total_seconds()) // 60
+        for key in [k for k in self._counts if k[0] < oldest]:
+            del self._counts[key]
+
+
+def _row(key: tuple[int, IpAddress, str], counts: _Counts) -> ScopeMinute:
+    minute, source, provider = key
+    values = {name: getattr(counts, name) for name in _Counts.__slots__}
+    return ScopeMinute(
+        source_ip=source, provider=provider, minute=datetime.fromtimestamp(minute * 60, UTC), **values
+    )
