@@ -1,0 +1,40 @@
+"""From the history of one series to everything that is to be said about it."""
+
+from collections.abc import Iterable
+
+from core.reading import Reading, Source
+from monitor.detection import decrease, dnsbl, sender_score, snds
+from monitor.detection.finding import Finding
+from monitor.detection.samples import Samples, ordered
+from monitor.detection.settings import DetectionSettings
+
+HISTORY = 60
+"""How many readings of a series the folds look at (control.md 1.2)."""
+
+_SNDS_DATA = {
+    "filter-result": snds.filter_result,
+    "trap-hits": snds.trap_hits,
+    "complaint-rate": snds.complaint_rate,
+}
+
+
+def detect(history: Iterable[Reading], rules: DetectionSettings) -> list[Finding]:
+    """All findings about one series. The order in which readings came does not matter, nor do duplicates."""
+    samples = ordered(history)[-HISTORY:]
+    if not samples:
+        return []
+    return [*_levels(samples, rules), *decrease.decrease(samples, rules.decrease)]
+
+
+def _levels(samples: Samples, rules: DetectionSettings) -> list[Finding]:
+    match samples[-1].source:
+        case Source.DNSBL:
+            found = dnsbl.listing(samples, rules.dnsbl)
+            return [found] if found else []
+        case Source.SENDER_SCORE:
+            return sender_score.sender_score(samples, rules.sender_score)
+        case Source.SNDS_STATUS:
+            return snds.ip_status(samples, rules.snds)
+        case Source.SNDS_DATA:
+            fold = _SNDS_DATA.get(samples[-1].metric)
+            return fold(samples, rules.snds) if fold else []

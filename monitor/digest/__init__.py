@@ -1,0 +1,1 @@
+"""The weekly digest: one view, shown as HTML, text and JSON."""

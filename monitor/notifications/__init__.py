@@ -1,0 +1,1 @@
+"""Telling people: views, mails, and their way out through the outbox."""

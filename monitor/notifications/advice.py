@@ -1,0 +1,77 @@
+"""What a person can do about an incident, most useful first. Cause before delisting, always."""
+
+from core.incident import Incident, Rule
+from core.provider import EVERY
+from core.text import printable
+from monitor.notifications.views import Command
+
+_CAUSE = (
+    "Find the cause first: which campaign, list or customer began to send through this IP "
+    "shortly before {opened}? Stop that, else the listing comes back."
+)
+_STEPS: dict[Rule, tuple[str, ...]] = {
+    Rule.SNDS_RED: (
+        "Look for the campaign of that day: over 90 % of its mail was judged as spam at Outlook.",
+        "Suppress recipients at Outlook, Hotmail and Live that have not opened anything for 90 days.",
+        "Check that SPF, DKIM and DMARC pass for everything that leaves through this IP.",
+    ),
+    Rule.SNDS_NON_GREEN: (
+        "Compare the days that are not green with your campaign calendar; usually one stream stands out.",
+        "Lower the frequency to recipients at Outlook who do not open, before it turns RED.",
+    ),
+    Rule.SNDS_TRAP_HITS: (
+        "Trap addresses never subscribed: find the newest import or form on this IP and stop mailing it.",
+        "Require confirmed opt-in for that source, and remove addresses that never engaged.",
+    ),
+    Rule.SNDS_COMPLAINTS: (
+        "Take the recipients from the JMRP complaint reports off the lists.",
+        "Check that unsubscribing works in one click and is visible at the top.",
+    ),
+    Rule.SNDS_BLOCKED: (
+        "Stop the stream that caused it, then ask for delivery support: https://olcsupport.office.com/",
+        "Quote the SNDS text below and what you changed; a request without a cause is refused.",
+    ),
+    Rule.SNDS_JUNKED: (
+        "Mail is accepted but goes to the junk folder: send to engaged recipients only until it is green.",
+    ),
+    Rule.SENDER_SCORE_DROP: (
+        "Compare bounces, complaints and volume of the last days with the weeks before.",
+        "The score is a mean over 30 days: it recovers late even when the cause is gone.",
+    ),
+    Rule.SENDER_SCORE_LOW: (
+        "Filters begin to act at such scores: move important mail to a healthier IP.",
+        "Reduce volume to engaged recipients; the score is a mean over 30 days and recovers late.",
+    ),
+    Rule.DECREASE: (
+        "This is an early warning, nothing is throttled because of it alone.",
+        "Look at what changed on this IP since yesterday: new list, new customer, new volume.",
+    ),
+    Rule.BLIND: (
+        "Run: tidegate doctor. It asks each source by hand and says what is wrong.",
+        "Until it answers again, nothing that rests on this source is changed.",
+    ),
+}
+
+
+def steps(incident: Incident, opened: str) -> tuple[str, ...]:
+    """Numbered advice for one incident. `opened` is when, as the mail writes moments."""
+    if incident.rule is not Rule.DNSBL_LISTED:
+        return _STEPS[incident.rule]
+    url = printable(str(incident.evidence.get("delist_url") or ""), 200)
+    ask = f"Then ask for removal: {url}" if url else "Then look for a removal form on the list's own site."
+    weight = () if incident.tier < 3 else ("Few receivers use this list; there is no need to hurry.",)
+    return (*weight, _CAUSE.format(opened=opened), ask)
+
+
+def commands(incident: Incident, keys: tuple[str, ...]) -> tuple[Command, ...]:
+    """Commands to look closer and to overrule the automation; `keys` are leases that stand."""
+    if incident.ip is None:
+        return (Command("tidegate show sources", "how every source is doing"),)
+    where = "" if incident.provider == EVERY else f" --provider {incident.provider}"
+    ip = incident.ip
+    known = (
+        Command(f"tidegate explain {ip}{where}", "every bound on this IP, and which one holds"),
+        Command(f'tidegate hold {ip}{where} --for 2h --reason "…"', "no automatic change meanwhile"),
+        Command(f'tidegate override {ip}{where} --rate 2000/h --for 2h --reason "…"', "a rate of your own"),
+    )
+    return (*known, *(Command(f'tidegate release {key} --reason "…"', "lift this limit now") for key in keys))

@@ -1,0 +1,231 @@
+"""From facts to what the mail says. Pure: values in, a view out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.incident import Incident, IncidentKind
+from core.text import printable
+from monitor.incidents.telling import Account, Why
+from monitor.notifications import advice, deeds, wording
+from monitor.notifications.facts import Facts, Move
+from monitor.notifications.settings import NotificationSettings
+from monitor.notifications.views import Exhibit, IncidentView, Member, Row
+from storage.incidents import EventKind
+
+SHOWN_ROWS = 16
+SHOWN_MEMBERS = 30
+_HEADINGS = {
+    Why.NEW: "New",
+    Why.BASELINE: "First look",
+    Why.UPDATE: "Update",
+    Why.ESCALATED: "Worse",
+    Why.REMINDER: "Reminder",
+    Why.RESOLVED: "Resolved",
+}
+_HIDDEN = {"said", "zone_name", "delist_url", "lookup_url", "why", "first-hit", "flapping", "tier", "ttl"}
+_NAMES = {"answer": "A record", "codes": "meaning", "reason": "TXT record", "zone": "list", "row": "SNDS row"}
+
+
+def incident_view(facts: Facts, settings: NotificationSettings, test: str = "") -> IncidentView:
+    """The whole mail."""
+    return _Build(facts, settings).view(test)
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    facts: Facts
+    settings: NotificationSettings
+
+    def view(self, test: str) -> IncidentView:
+        mailing = self.facts.mailing
+        over = mailing.why is Why.RESOLVED
+        done = deeds.of(self.facts, self.settings.time_zone)
+        return IncidentView(
+            heading=self._heading(),
+            badge=_HEADINGS[mailing.why],
+            tone=max((m.incident.severity for m in mailing.members), key=lambda s: s.rank),
+            is_over=over,
+            verdict=self._verdict(),
+            consequence="" if over else deeds.consequence(self.facts),
+            news=self._news(),
+            members=self._members(),
+            rows=self._rows(),
+            collapsed=self._collapsed(),
+            deeds=done,
+            deed_note=deeds.note(self.facts),
+            exhibits=() if over else self._exhibits(),
+            steps=() if over else advice.steps(self._topic, self._when(self._topic.opened_at)),
+            commands=() if over else advice.commands(self._topic, deeds.standing_keys(self.facts)),
+            elsewhere=self._elsewhere(),
+            why=self._why(),
+            link=self._link(),
+            resolution=deeds.resolution(self.facts, self.settings.time_zone) if over else None,
+            also_open=self._also_open(),
+            test=test,
+        )
+
+    @property
+    def _lead(self) -> Incident:
+        return self.facts.mailing.lead.incident
+
+    @property
+    def _topic(self) -> Incident:
+        """The worst of those that are still open: what is to be done is done about it."""
+        still = [m.incident for m in self.facts.mailing.members if m.is_open]
+        return max(still, key=lambda i: (i.severity.rank, -i.number), default=self._lead)
+
+    def _heading(self) -> str:
+        if self.facts.mailing.why is Why.BASELINE:
+            return "Baseline"
+        return f"{self._lead.label} · {_HEADINGS[self.facts.mailing.why]}"
+
+    def _verdict(self) -> str:
+        title, age = is_so(self._topic.title), wording.span(self.facts.now - self._topic.opened_at)
+        ips = len({m.incident.ip for m in self.facts.mailing.members})
+        several = wording.count(ips, "IP")
+        match self.facts.mailing.why:
+            case Why.BASELINE:
+                return f"{several} of {self.facts.watched} already had trouble at the first look."
+            case Why.RESOLVED:
+                return f"Over after {self._duration()}: {title}."
+            case Why.REMINDER:
+                return f"Still open after {age}: {title}."
+            case Why.NEW:
+                return f"{several} at once: {title}, and others." if ips > 1 else f"{title}."
+            case _:
+                return _sentence(self._latest_words() or title)
+
+    def _duration(self) -> str:
+        opened = min(m.incident.opened_at for m in self.facts.mailing.members)
+        ends = [m.incident.resolved_at or self.facts.now for m in self.facts.mailing.members]
+        return wording.span(max(ends) - opened)
+
+    def _latest_words(self) -> str:
+        fresh = [(e.at, m, e) for m in self.facts.mailing.members for e in m.untold]
+        if not fresh:
+            return ""
+        _, account, event = max(fresh, key=lambda f: f[0])
+        return f"{account.incident.ip or 'Monitoring'}: {printable(event.text, 300)}"
+
+    def _news(self) -> tuple[tuple[str, str], ...]:
+        lines = [(e.at, m, e.kind, e.text) for m in self.facts.mailing.members for e in m.untold]
+        lines.sort(key=lambda line: line[0])
+        several = len(self.facts.mailing.members) > 1
+        return tuple(
+            (self._when(at), f"{m.incident.label + ': ' if several else ''}{_line(kind, text)}")
+            for at, m, kind, text in lines[-SHOWN_MEMBERS:]
+        )
+
+    def _members(self) -> tuple[Member, ...]:
+        return tuple(self._member(m) for m in self.facts.mailing.members[:SHOWN_MEMBERS])
+
+    def _member(self, account: Account) -> Member:
+        incident = account.incident
+        return Member(
+            label=incident.label,
+            title=printable(incident.title, 120),
+            severity=incident.severity,
+            state="open" if account.is_open else "resolved",
+            summary=printable(incident.summary, 300),
+            since=self._when(incident.opened_at),
+        )
+
+    def _rows(self) -> tuple[Row, ...]:
+        several = len({m.now.ip for m in self.facts.moves}) > 1
+        return tuple(self._row(move, several=several) for move in self.facts.moves[:SHOWN_ROWS])
+
+    def _row(self, move: Move, *, several: bool) -> Row:
+        return Row(
+            about=str(move.now.ip) if several else "",
+            what=wording.label(move.now),
+            before=wording.value(move.before) if move.before else "no data",
+            now=wording.value(move.now),
+            since=self._since(move),
+            tone=move.now.status,
+        )
+
+    def _since(self, move: Move) -> str:
+        daily = move.now.period_start != move.now.period_end
+        at = move.now.period_start if daily else move.since
+        local = at.astimezone(self.settings.time_zone)
+        return f"{local:%-d %b}" if daily else f"{local:%-d %b %H:%M}"
+
+    def _collapsed(self) -> str:
+        parts = []
+        if self.facts.clean:
+            parts.append(f"{wording.count(self.facts.clean, 'other reading')} of the same IP are good")
+        if self.facts.unknown:
+            parts.append(f"{self.facts.unknown} not known")
+        left = len(self.facts.moves) - SHOWN_ROWS
+        if left > 0:
+            parts.append(f"{wording.count(left, 'row')} left out")
+        return "; ".join(parts)
+
+    def _exhibits(self) -> tuple[Exhibit, ...]:
+        shown = [m.incident for m in self.facts.mailing.members if m.is_open][:5]
+        made = (Exhibit(f"{i.label} {printable(i.title, 120)}", _lines(i.evidence)) for i in shown)
+        return tuple(e for e in made if e.lines)
+
+    def _elsewhere(self) -> str:
+        mine = {m.incident.ip for m in self.facts.mailing.members}
+        ill = {i.ip for i in self.facts.elsewhere if i.ip is not None} - mine
+        blind = [i for i in self.facts.elsewhere if i.kind is IncidentKind.SOURCE]
+        fine = max(0, self.facts.watched - len(ill) - len({ip for ip in mine if ip}))
+        parts = [f"{wording.count(fine, 'other IP')} OK"]
+        if ill:
+            parts.append(f"{wording.count(len(ill), 'other IP')} with open incidents")
+        parts.append("; ".join(printable(i.title, 80) for i in blind) or "every source answers")
+        return ", ".join(parts)
+
+    def _also_open(self) -> tuple[str, ...]:
+        mine = {m.incident.ip for m in self.facts.mailing.members} - {None}
+        here = [i for i in self.facts.elsewhere if i.ip in mine]
+        return tuple(f"{i.label} {printable(i.title, 120)} ({i.severity})" for i in here)
+
+    def _why(self) -> str:
+        reason = self.facts.mailing.why.value
+        return (
+            f"You get this mail because of {reason}."
+            if reason.startswith(("a ", "the "))
+            else (f"You get this mail because {reason}.")
+        )
+
+    def _link(self) -> str:
+        base = self.settings.web_url.rstrip("/")
+        return f"{base}/incidents/{self._lead.number}" if base else ""
+
+    def _when(self, at: datetime) -> str:
+        return wording.moment(at, self.settings.time_zone)
+
+
+def is_so(title: str) -> str:
+    """A title as a sentence: `203.0.113.7 is listed on ...`, `Monitoring is blind on ...`."""
+    if title.startswith("blind "):
+        return f"Monitoring is {printable(title, 120)}"
+    return printable(title, 120).replace(" listed on ", " is listed on ", 1)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _line(kind: EventKind, text: str) -> str:
+    word = {EventKind.ACTION: "controller", EventKind.RESOLVED: "over"}.get(kind, kind.value)
+    return f"{word}: {printable(text, 300)}"
+
+
+def _lines(evidence: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (_NAMES.get(name, printable(name, 30)), _verbatim(value))
+        for name, value in evidence.items()
+        if name not in _HIDDEN and value not in (None, "", [], {})
+    )
+
+
+def _verbatim(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{printable(str(k), 80)}: {printable(str(v), 200)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(printable(str(v), 200) for v in value)
+    return printable(str(value), 500)

@@ -1,0 +1,99 @@
+"""Everything that a mail about incidents rests on, read from storage at one moment."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core.address import IpAddress
+from core.incident import Incident, IncidentKind
+from core.reading import Quality, Reading, Status
+from monitor.detection.detect import HISTORY
+from monitor.incidents.telling import Mailing
+from storage import incidents, leases, readings, scopes
+from storage.leases import LeaseChange
+
+SHOWN_IPS = 5
+"""A mail about more IPs than this shows the readings of the first ones only: it must fit a screen."""
+
+_TROUBLE = {Status.WARN, Status.BAD}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A series now and before: the last usable reading that said something else, and since when it holds."""
+
+    now: Reading
+    before: Reading | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What providers did to the mail of the IPs since the incidents opened, in recipients."""
+
+    attempted: int = 0
+    deferred: int = 0
+    blocked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known. `moves` holds troubled series; `clean` and `unknown` count the ones left out."""
+
+    mailing: Mailing
+    now: datetime
+    moves: tuple[Move, ...] = ()
+    clean: int = 0
+    unknown: int = 0
+    changes: tuple[LeaseChange, ...] = ()
+    elsewhere: tuple[Incident, ...] = ()
+    watched: int = 0
+    cost: Cost = Cost()
+
+
+def gather(session: Session, mailing: Mailing, now: datetime) -> Facts:
+    """Read what the mail needs."""
+    members = [account.incident for account in mailing.members]
+    ips = list(dict.fromkeys(i.ip for i in members if i.ip is not None))
+    since = min(i.opened_at for i in members)
+    shown = [r for ip in ips[:SHOWN_IPS] for r in readings.latest_for(session, ip)]
+    about = {(i.ip, i.source, i.metric) for i in members}
+    troubled = [r for r in shown if r.status in _TROUBLE or (r.ip, r.source, r.metric) in about]
+    troubled.sort(key=lambda r: (r.ip, r.source, r.metric) not in about)
+    mine = {i.number for i in members}
+    return Facts(
+        mailing=mailing,
+        now=now,
+        moves=tuple(_move(session, reading) for reading in troubled),
+        clean=sum(r.status is Status.GOOD for r in shown if r not in troubled),
+        unknown=sum(r.status is Status.UNKNOWN for r in shown if r not in troubled),
+        changes=tuple(c for ip in ips for c in leases.lease_history(session, since, ip)),
+        elsewhere=tuple(i for i in incidents.open_incidents(session) if i.number not in mine),
+        watched=len({r.ip for r in readings.latest(session)}),
+        cost=_cost(session, ips, since),
+    )
+
+
+def _move(session: Session, newest: Reading) -> Move:
+    past = readings.history(session, newest.ip, newest.source, newest.metric, HISTORY)
+    usable = [r for r in past if r.status is not Status.UNKNOWN and r.quality is Quality.OK]
+    same = (newest.status, newest.value, newest.detail)
+    others = [r for r in usable if (r.status, r.value, r.detail) != same]
+    before = others[-1] if others else None
+    held = [r for r in past if before is None or r.period_end > before.period_end]
+    return Move(newest, before, min((r.period_end for r in held), default=newest.period_end))
+
+
+def _cost(session: Session, ips: list[IpAddress], since: datetime) -> Cost:
+    hours = [h for ip in ips for h in scopes.hours(session, since, ip)]
+    return Cost(
+        attempted=sum(h.attempted for h in hours),
+        deferred=sum(h.reputation_deferred for h in hours),
+        blocked=sum(h.blocked for h in hours),
+    )
+
+
+def is_about_ips(facts: Facts) -> bool:
+    """Whether the mail is about IPs, not about monitoring."""
+    return facts.mailing.lead.incident.kind is IncidentKind.IP

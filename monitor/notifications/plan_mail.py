@@ -1,0 +1,75 @@
+"""The mail of advise mode: what the controller would do, each with the command that does it."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session
+
+from core.text import printable
+from monitor.notifications import letter, render, wording
+from monitor.notifications.announce import FOOTER, STREAM
+from monitor.notifications.letter import Envelope, RenderedMail, Thread
+from monitor.notifications.settings import NotificationSettings
+from monitor.notifications.views import PlannedChange, PlanView
+from storage import outbox
+from storage.outbox import OutboxMail
+
+WHY = "You get this mail because the controller is in advise mode."
+
+
+def plan_mail(
+    changes: Sequence[PlannedChange], now: datetime, settings: NotificationSettings, test: str = ""
+) -> RenderedMail:
+    """The mail about these changes; the same changes on the same day are the same mail."""
+    plain = tuple(_printable(change) for change in changes)
+    number = wording.count(len(plain), "change")
+    view = PlanView("Advice", f"The controller would make {number} now.", plain, WHY, test)
+    scopes = ", ".join(dict.fromkeys(change.scope for change in plain))
+    thread = Thread(
+        _name(plain, now), f"{'TEST ' if test else ''}Plan: {number} for {printable(scopes, 90)}", 1
+    )
+    html, text = render.plan(view, letter.subject_of(thread), FOOTER)
+    headers = {"X-Tidegate-State": "plan", "X-Tidegate-Severity": str(view.tone)}
+    recipients = tuple(settings.recipients)
+    around = Envelope(settings.sender, recipients, settings.reply_to, STREAM, now, headers)
+    return letter.assemble(thread, around, html, text)
+
+
+def put_plan(
+    session: Session, changes: Sequence[PlannedChange], now: datetime, settings: NotificationSettings
+) -> bool:
+    """Put the plan into the outbox; False when there is nothing or nobody to tell, or it was told."""
+    if not changes or not settings.enabled or not settings.recipients:
+        return False
+    mail = plan_mail(changes, now, settings)
+    new = [outbox.put(session, _row(mail, recipient, now)) for recipient in settings.recipients]
+    return any(new)
+
+
+def _row(mail: RenderedMail, recipient: str, now: datetime) -> OutboxMail:
+    return OutboxMail(
+        idempotency_key=f"{mail.key}:{recipient}",
+        kind="plan",
+        recipients=(recipient,),
+        subject=mail.subject,
+        mime=mail.mime,
+        created_at=now,
+    )
+
+
+def _name(changes: Sequence[PlannedChange], now: datetime) -> str:
+    said = "\0".join(f"{c.scope}|{c.directive}|{c.before}|{c.after}" for c in changes)
+    return f"plan-{now:%Y-%m-%d}.{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+
+
+def _printable(change: PlannedChange) -> PlannedChange:
+    return PlannedChange(
+        scope=printable(change.scope, 120),
+        directive=printable(change.directive, 60),
+        before=printable(change.before, 60),
+        after=printable(change.after, 60),
+        rule=printable(change.rule, 60),
+        reason=printable(change.reason, 300),
+        command=printable(change.command, 300),
+    )

@@ -1,0 +1,40 @@
+"""What becomes of a mail after an attempt failed. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.notifications.settings import NotificationSettings
+
+
+class Blame(StrEnum):
+    """Why the attempt failed, as far as it matters for the next one."""
+
+    PASSING = "the host could not take it now"
+    REFUSED = "the host refuses this recipient or this mail for good"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again then."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Never again, because."""
+
+    reason: str
+
+
+def after_failure(
+    attempts: int, blame: Blame, now: datetime, settings: NotificationSettings
+) -> Retry | GiveUp:
+    """Decide; `attempts` counts the one that failed. The wait doubles up to the longest one."""
+    if blame is Blame.REFUSED:
+        return GiveUp(blame.value)
+    if attempts >= settings.attempts:
+        return GiveUp(f"given up after {attempts} attempts")
+    wait = settings.retry_first * 2 ** min(attempts - 1, 20)
+    return Retry(now + min(wait, settings.retry_longest))

@@ -1,0 +1,191 @@
+"""Takes what the collectors bring, and lets incidents and mails follow from it: one transaction each time.
+
+It decides nothing: monitor.detection says what the readings mean, monitor.incidents what becomes of the
+incidents and who is to be told.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from core.address import IpAddress
+from core.clock import Clock
+from core.incident import Incident, Severity
+from core.reading import Reading, Source, Status
+from monitor import health
+from monitor.collectors.collected import Collected
+from monitor.detection import blind, detect
+from monitor.detection.finding import Finding
+from monitor.incidents import record
+from monitor.incidents.lifecycle import Move
+from monitor.notifications import announce
+from monitor.settings import MonitorSettings
+from storage import database, incidents, readings
+from storage import health as stored_health
+from storage.readings import Recorded
+
+log = logging.getLogger(__name__)
+
+BLIND_CHECK: Final = timedelta(minutes=1)
+"""How often sources are checked for silence: cheap against their cadence of hours, dear with many IPs."""
+
+Series = tuple[IpAddress, Source, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """A request to ask one source about one IP again at a moment."""
+
+    ip: IpAddress
+    source: Source
+    metric: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one incident."""
+
+    move: Move
+    incident: Incident
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchResult:
+    """What followed. `mails` counts mails that went to the outbox."""
+
+    look_again: list[LookAgain] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    mails: int = 0
+
+
+class Watcher:
+    """The monitor's doer. `take` after every round of a collector, `tick` every few seconds."""
+
+    def __init__(self, engine: Engine, clock: Clock, settings: MonitorSettings) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._settings = settings
+        self._watching_since = clock.now()
+        self._blind_checked: datetime | None = None
+
+    def take(self, collected: Collected) -> WatchResult:
+        """Record one round, judge every series that it touched, and tell what is due."""
+        now = self._clock.now()
+        with database.session(self._engine) as session:
+            _note_health(session, collected, now)
+            touched = _record(session, collected.readings)
+            findings = [f for one in touched for f in self._judge(session, one)]
+            changes = self._apply(session, findings, now)
+            mails = announce.announce(session, now, self._settings.notifications)
+        _log(changes)
+        return WatchResult(_look_again(findings), changes, mails)
+
+    def tick(self) -> WatchResult:
+        """What time alone changes: silence that means blindness, waits that are over, reminders."""
+        now = self._clock.now()
+        with database.session(self._engine) as session:
+            changes = self._apply(session, self._look_for_silence(session, now), now)
+            mails = announce.announce(session, now, self._settings.notifications)
+        _log(changes)
+        return WatchResult(changes=changes, mails=mails)
+
+    def _judge(self, session: Session, touched: "Touched") -> list[Finding]:
+        ip, source, metric = touched.series
+        past = readings.history(session, ip, source, metric, detect.HISTORY)
+        return [
+            record.as_baseline(finding) if len(past) <= touched.count else finding
+            for finding in detect.detect(past, self._settings.detection)
+        ]
+
+    def _apply(self, session: Session, findings: Iterable[Finding], now: datetime) -> list[Change]:
+        flap_after = self._settings.notifications.flap_after
+        changes = []
+        for finding in findings:
+            action, incident = record.apply(session, finding, now, flap_after)
+            if incident is not None and action.move not in {Move.NOTHING, Move.REFRESH}:
+                changes.append(Change(action.move, incident, action.reason))
+        return changes
+
+    def _look_for_silence(self, session: Session, now: datetime) -> list[Finding]:
+        if self._blind_checked is not None and now - self._blind_checked < BLIND_CHECK:
+            return []
+        self._blind_checked = now
+        enabled = self._enabled()
+        sights = [_sight(session, newest) for newest in readings.latest(session) if newest.source in enabled]
+        sources = [health.from_row(row) for row in stored_health.load_all(session)]
+        kept = [s for s in sources if blind.source_of(s.name) in enabled]
+        return blind.blind(sights, kept, now, self._watching_since, self._settings.detection)
+
+    def _enabled(self) -> set[Source]:
+        mine = self._settings
+        polled = {
+            Source.DNSBL: mine.dnsbl.enabled,
+            Source.SENDER_SCORE: mine.sender_score.enabled,
+            Source.SNDS_DATA: mine.snds.enabled,
+        }
+        return {source for source, on in polled.items() if on}
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A series that must be judged again, and how many readings of it this round brought."""
+
+    series: Series
+    count: int
+
+
+def _record(session: Session, brought: Iterable[Reading]) -> list[Touched]:
+    counts: dict[Series, int] = {}
+    moved: set[Series] = set()
+    open_series = {(i.ip, i.source, i.metric) for i in incidents.open_incidents(session)}
+    for reading in brought:
+        series = (reading.ip, reading.source, reading.metric)
+        counts[series] = counts.get(series, 0) + 1
+        recorded = readings.record(session, reading)
+        # one more good answer changes nothing where nothing is open: most of a sweep is skipped here
+        dull = recorded in {Recorded.EXTENDED, Recorded.REPEATED} and reading.status is Status.GOOD
+        if not dull or series in open_series:
+            moved.add(series)
+    return [Touched(series, count) for series, count in counts.items() if series in moved]
+
+
+def _note_health(session: Session, collected: Collected, now: datetime) -> None:
+    for outcome in collected.outcomes:
+        known = stored_health.find(session, outcome.name)
+        before = health.from_row(known) if known else health.SourceHealth(name=outcome.name)
+        later, event = health.after(before, outcome, now)
+        stored_health.save(session, health.to_row(later))
+        if event is not None:
+            log.info("%s: %s", outcome.name, event.value, extra={"event": "source.changed"})
+
+
+def _sight(session: Session, newest: Reading) -> blind.Sight:
+    if blind.is_answer(newest):
+        return blind.sight([newest])
+    return blind.sight(readings.history(session, newest.ip, newest.source, newest.metric, detect.HISTORY))
+
+
+def _look_again(findings: Iterable[Finding]) -> list[LookAgain]:
+    return [
+        LookAgain(f.ip, f.source, f.metric, f.look_again_at)
+        for f in findings
+        if f.ip is not None and f.look_again_at is not None
+    ]
+
+
+def _log(changes: Iterable[Change]) -> None:
+    for change in changes:
+        incident = change.incident
+        level = logging.WARNING if incident.severity is not Severity.INFO else logging.INFO
+        log.log(
+            level,
+            "%s %s: %s (%s)", incident.label, incident.title, change.move.value, change.reason,
+            extra={"event": "incident.changed", "incident": incident.number, "move": change.move.name},
+        )  # fmt: skip
