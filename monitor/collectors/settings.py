@@ -40,7 +40,7 @@ def _nameserver(value: Any) -> Any:
         return value
     text = value.strip()
     host, _, port = text, "", ""
-    if text.startswith("["):
+    if text.startswith("[") and "]" in text:
         host, _, port = text[1:].partition("]")
     elif text.count(":") == 1:
         host, _, port = text.partition(":")

@@ -30,19 +30,24 @@ class MissingReport(SignalError):  # noqa: N818 - reads as what happened
 
 
 class _NoUrls(logging.Filter):
-    """httpx logs every request's URL at INFO, keys and all."""
+    """httpx logs every request's URL at INFO, keys and all; httpcore whole headers at DEBUG."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno >= logging.WARNING
 
 
 _NO_URLS = _NoUrls()
+# each by name: a filter does not see what a logger below its own hands up
+_TALKATIVE: Final = (
+    "httpx",
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
+)
 _MISSING = {204, 400, 404}
 
 
 def keep_urls_out_of_logs() -> None:
     """From here on httpx and httpcore log no requests in this process. Harmless to repeat."""
-    for name in ("httpx", "httpcore"):
+    for name in _TALKATIVE:
         logging.getLogger(name).addFilter(_NO_URLS)
 
 
