@@ -28,12 +28,16 @@ class Standing:
 
     @property
     def proposed(self) -> float:
-        """The level that the caps want; the present one where they do not lower it."""
+        """The level that caps alone would account for, if those that lower the present one were let."""
         last = self.state.last_cut_at
-        caps = (
-            s.value for s in self.signals if s.effect is Effect.CAP and (last is None or s.period_end >= last)
+        lowering = (
+            s.value
+            for s in self.signals
+            if s.effect is Effect.CAP
+            and s.value < self.state.level
+            and (last is None or s.period_end >= last)
         )
-        return min((self.state.level, *caps))
+        return min((self.held_by_caps, *lowering))
 
     @property
     def held_by_caps(self) -> float:
@@ -58,7 +62,7 @@ def admit(standings: Iterable[Standing], settings: GuardSettings) -> frozenset[I
     capped = {ip for ip, level in now.items() if level < 1}
     waiting = []
     for ip, members in sorted(fleet.items(), key=lambda item: _urgency(*item)):
-        wanted = _share(members, {s.scope: min(s.held_by_caps, s.proposed) for s in members})
+        wanted = _share(members, {s.scope: s.proposed for s in members})
         extra = (now[ip] - wanted) * _capacity(members)
         if extra <= 0:
             continue

@@ -28,7 +28,7 @@ class LeaseState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportedLease:
-    """A lease as the engine reports it, with the value that was put; a ramping one lets more through by now."""
+    """A lease as the engine reports it, with the value that was put; a ramping one allows more by now."""
 
     lease: Lease
     state: LeaseState = LeaseState.ACTIVE

@@ -1,0 +1,188 @@
+from math import isclose, log
+
+import pytest
+from controller_world import HOUR, MINUTE, NOON, SETTINGS, incident, minute, scope
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller import arithmetic, evidence
+from controller.evidence import Counts, Effect
+from core.incident import IncidentKind, Rule, Severity
+from core.lease import Scope
+from core.reading import Source
+from storage.scopes import ScopeHour
+
+PROVIDERS = ("microsoft", "google", "yahoo", "other", "*")
+CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("rule", "tier", "severity", "levels"),
+    [
+        # what                          microsoft google yahoo other *
+        (Rule.DNSBL_LISTED, 1, CRITICAL, (0.1, 0.5, 0.1, 0.1, None)),
+        (Rule.DNSBL_LISTED, 2, CRITICAL, (None, None, None, 0.5, None)),
+        (Rule.DNSBL_LISTED, 3, CRITICAL, (None, None, None, None, None)),
+        (Rule.SNDS_RED, 3, CRITICAL, (0.2, None, None, None, None)),
+        (Rule.SNDS_NON_GREEN, 3, WARNING, (0.5, None, None, None, None)),
+        (Rule.SNDS_BLOCKED, 3, CRITICAL, (0.2, None, None, None, None)),
+        (Rule.SNDS_JUNKED, 3, WARNING, (0.5, None, None, None, None)),
+        (Rule.SNDS_COMPLAINTS, 3, WARNING, (0.5, None, None, None, None)),
+        (Rule.SNDS_TRAP_HITS, 3, WARNING, (0.5, None, None, None, 0.8)),
+        (Rule.SNDS_TRAP_HITS, 3, CRITICAL, (0.3, None, None, None, 0.8)),
+        (Rule.SENDER_SCORE_DROP, 3, WARNING, (None, None, None, None, 0.7)),
+        (Rule.SENDER_SCORE_LOW, 3, WARNING, (None, None, None, None, None)),
+        (Rule.SENDER_SCORE_LOW, 3, CRITICAL, (None, None, None, None, 0.5)),
+        (Rule.DECREASE, 3, WARNING, (None, None, None, None, None)),
+        (Rule.BLIND, 3, WARNING, (None, None, None, None, None)),
+    ],
+)
+def test_each_rule_caps_where_the_table_says(
+    rule: Rule, tier: int, severity: Severity, levels: tuple[float | None, ...]
+) -> None:
+    one = incident(rule, tier=tier, severity=severity)
+    assert tuple(evidence.cap(one, provider, SETTINGS.caps) for provider in PROVIDERS) == levels
+
+
+def test_every_rule_is_in_the_table_or_is_only_told() -> None:
+    assert set(Rule) - set(evidence._CAPS) == {Rule.DECREASE, Rule.BLIND}
+
+
+def test_only_incidents_about_this_ip_count() -> None:
+    others = [incident(ip="203.0.113.8"), incident(kind=IncidentKind.SOURCE)]
+    assert evidence.from_incidents(others, scope(), (), SETTINGS.caps) == []
+
+
+def test_an_override_takes_a_rule_or_one_problem_out() -> None:
+    one = incident()
+    for pattern in ("dnsbl-listed", one.fingerprint, "ip:*:zen.example", "*"):
+        assert evidence.from_incidents([one], scope(), (pattern,), SETTINGS.caps) == []
+    assert len(evidence.from_incidents([one], scope(), ("snds-red",), SETTINGS.caps)) == 1
+
+
+def found(*minutes: object, since: object = None) -> list[tuple[str, float]]:
+    signals = evidence.from_replies(minutes, scope(), since, NOON, SETTINGS.replies)  # type: ignore[arg-type]
+    return [(s.rule, s.value) for s in signals]
+
+
+def test_the_share_of_reputation_deferrals_decides_the_cut() -> None:
+    assert found(minute(NOON, delivered=1000, reputation_deferred=30)) == []
+    assert found(minute(NOON, delivered=1000, reputation_deferred=60)) == [("replies-deferred", 0.7)]
+    assert found(minute(NOON, delivered=50, reputation_deferred=50)) == [("replies-deferred", 0.4)]
+
+
+def test_blocks_cut_hardest() -> None:
+    assert found(minute(NOON, delivered=10, blocked=10, reputation_deferred=10)) == [("replies-blocked", 0.2)]
+
+
+def test_one_or_two_lonely_events_cut_nothing() -> None:
+    assert found(minute(NOON, reputation_deferred=2)) == []
+    assert found(minute(NOON, blocked=2)) == []
+    assert found(minute(NOON, blocked=3)) == [("replies-blocked", 0.2)]
+
+
+def test_replies_older_than_an_hour_or_than_the_last_cut_do_not_count() -> None:
+    bad = minute(NOON - 30 * MINUTE, reputation_deferred=50)
+    assert found(bad) != []
+    assert found(minute(NOON - 61 * MINUTE, reputation_deferred=50)) == []
+    assert found(bad, since=NOON - 29 * MINUTE) == []
+
+
+def test_the_newest_reply_is_quoted_and_made_safe() -> None:
+    text = "421 RP-001 \x1b[31mslow\u202e down"
+    (signal,) = evidence.from_replies(
+        [minute(NOON, reputation_deferred=9, last_reply=text)], scope(), None, NOON, SETTINGS.replies
+    )
+    assert "“421 RP-001 [31mslow down”" in signal.text
+    assert "\x1b" not in signal.text
+
+
+def hours(delivered: int, *, complaints: int = 0, hard_bounced: int = 0, count: int = 5) -> list[ScopeHour]:
+    return [
+        ScopeHour(
+            scope=scope(), hour=NOON - n * HOUR, delivered=delivered, complaints=complaints,
+            hard_bounced=hard_bounced,
+        )
+        for n in range(1, count + 1)
+    ]  # fmt: skip
+
+
+def counted(given_: list[ScopeHour], where: Scope, since: object = None) -> list[str]:
+    return [s.rule for s in evidence.from_counts(given_, where, since, NOON, SETTINGS.counts)]  # type: ignore[arg-type]
+
+
+def test_complaints_cut_at_their_provider_and_hard_bounces_everywhere() -> None:
+    assert counted(hours(1000, complaints=5), scope()) == ["complaints"]
+    assert counted(hours(1000, complaints=5), scope("*")) == []
+    assert counted(hours(100, hard_bounced=30), scope("*")) == ["hard-bounces"]
+    assert counted(hours(100, hard_bounced=30), scope()) == []
+
+
+def test_usual_complaints_and_bounces_cut_nothing() -> None:
+    assert counted(hours(2000, complaints=1, count=48), scope()) == []
+    assert counted(hours(100, hard_bounced=2, count=48), scope("*")) == []
+
+
+def test_hours_that_began_before_the_last_cut_are_stale() -> None:
+    assert counted(hours(1000, complaints=5), scope(), since=NOON) == []
+
+
+def test_blind_sources_are_named_as_signals_name_them() -> None:
+    blind = evidence.blind_sources(
+        [incident(Rule.BLIND, metric="zen.example"), incident(Rule.DNSBL_LISTED, metric="other.example")]
+    )
+    assert blind == {"dnsbl:zen.example"}
+    assert evidence.is_blind("dnsbl:zen.example", blind)
+    assert not evidence.is_blind("dnsbl:other.example", blind)
+    assert evidence.is_blind("dnsbl:any", evidence.blind_sources([incident(Rule.BLIND, metric="")]))
+
+
+def test_gathering_the_same_twice_is_gathering_it_once() -> None:
+    listed = [incident(), incident()]
+    bad = [minute(NOON, reputation_deferred=50)]
+    signals = evidence.gather(scope(), listed, Counts(bad), (), None, NOON, SETTINGS)
+    assert [(s.effect, s.value) for s in signals] == [(Effect.CAP, 0.1), (Effect.REPLY, 0.4)]
+    assert signals == evidence.gather(scope(), listed[:1], Counts(bad), (), None, NOON, SETTINGS)
+
+
+def test_an_override_of_a_measured_rule_takes_it_out() -> None:
+    bad = [minute(NOON, reputation_deferred=50)]
+    assert evidence.gather(scope(), [], Counts(bad), ("replies-*",), None, NOON, SETTINGS) == ()
+
+
+@pytest.mark.parametrize(
+    ("events", "trials", "bound"),
+    # by hand from the formula; 0 of 10 and 10 of 10 are its textbook ends
+    [(0, 0, 0.0), (0, 10, 0.0), (1, 1, 0.2065), (10, 10, 0.7225), (5, 100, 0.0215), (50, 100, 0.4038)],
+)
+def test_wilsons_lower_bound(events: int, trials: int, bound: float) -> None:
+    assert arithmetic.wilson_lower(events, trials) == pytest.approx(bound, abs=5e-5)
+
+
+@given(st.integers(0, 1000), st.integers(1, 1000))
+def test_wilsons_lower_bound_is_below_the_share(events: int, extra: int) -> None:
+    trials = events + extra
+    assert 0 <= arithmetic.wilson_lower(events, trials) <= events / trials
+
+
+def test_cusum_adds_log_likelihood_ratios_and_never_goes_below_zero() -> None:
+    assert arithmetic.cusum([(0, 10_000)], 0.0005, 0.003) == 0
+    one = arithmetic.cusum([(1, 1)], 0.0005, 0.003)
+    assert isclose(one, log(6))
+    assert arithmetic.cusum([(0, 10_000), (1, 1)], 0.0005, 0.003) == one
+
+
+def test_cusum_at_three_per_mille_alarms_after_about_three_thousand_messages() -> None:
+    # control.md 1.3: h = 9, delay at .3 % is 3,039 messages on average
+    level, sent = 0.0, 0
+    while level < 9:
+        sent += 1000
+        level = arithmetic.cusum([(3, 1000)] * (sent // 1000), 0.0005, 0.003)
+    assert 3000 <= sent <= 4000
+
+
+def test_snds_goes_blind_as_a_whole_and_each_dns_list_by_itself() -> None:
+    assert evidence.source_name(Source.SNDS_DATA, "trap-hits") == "snds"
+    assert evidence.source_name(Source.SNDS_STATUS, "") == "snds"
+    assert evidence.source_name(Source.DNSBL, "zen.example") == "dnsbl:zen.example"
+    assert evidence.source_name(Source.SENDER_SCORE, "") == "sender-score"
