@@ -1,0 +1,57 @@
+"""The root command and the options that hold for every command."""
+
+from typing import Annotated
+
+import typer
+
+from tidegate.cli.invocation import Invocation
+
+EVERYWHERE = (
+    "Every command also takes --json, --config FILE, --endpoint URL, --token-file FILE and --debug; "
+    "see tidegate --help."
+)
+
+app = typer.Typer(
+    name="tidegate",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: tidegate help exit-codes.  NO_COLOR is respected.",
+)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    *,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="The configuration (TIDEGATE_CONFIG; default config.yaml)."
+        ),
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="The engine: http://HOST:PORT or unix:PATH (TIDEGATE_ENDPOINT; else as configured).",
+        ),
+    ] = None,
+    token_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A file with the engine's bearer token (TIDEGATE_TOKEN_FILE)."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(help="The token itself; other users see it in ps, so better TIDEGATE_TOKEN or a file."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document with a schema.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Watches the reputation of your sending IPs and holds back the one in trouble, where it is."""
+    context.obj = Invocation(config, endpoint, token, token_file, as_json, debug)
+
+
+from tidegate.cli import check, configuration, leases, mail, processes, show  # noqa: E402, F401 - they register

@@ -1,0 +1,39 @@
+"""`tidegate check IP…`: ask the lists now; no daemon, no configuration."""
+
+from typing import Annotated
+
+import typer
+
+from core.errors import OperatorError
+from tidegate.cli import invocation
+from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.exit_codes import ExitCode
+from tidegate.cli.output import emit, emit_json
+
+
+@app.command(epilog=EVERYWHERE)
+def check(
+    context: typer.Context,
+    ips: Annotated[list[str], typer.Argument(metavar="IP…", help="One address or several.")],
+    *,
+    resolver: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS[:PORT]", help="Your own recursing resolver; default the system's."),
+    ] = None,
+    zone: Annotated[list[str] | None, typer.Option(help="Only these lists of the catalogue.")] = None,
+) -> int:
+    """Ask every list and Sender Score about IPs: listed, clean or unknown. Exit code 10: something found."""
+    import asyncio  # noqa: PLC0415
+
+    from core.address import parse_ip  # noqa: PLC0415
+    from tidegate import spot_check  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    try:
+        addresses = [parse_ip(ip) for ip in ips]
+    except ValueError as error:
+        raise OperatorError(f"{error}; write it like 203.0.113.7") from None
+    settings = spot_check.settings(asked.config, resolver or [], zone or [])
+    found = asyncio.run(spot_check.look(addresses, settings))
+    emit_json(found.document()) if asked.as_json else emit(found.text())
+    return ExitCode.FOUND if found.is_something else ExitCode.OK

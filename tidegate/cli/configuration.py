@@ -1,0 +1,58 @@
+"""`check-config`, `config example`."""
+
+from typing import Annotated
+
+import typer
+
+from tidegate.cli import invocation
+from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.exit_codes import ExitCode
+from tidegate.cli.output import emit, emit_json, note
+
+group = typer.Typer(no_args_is_help=True, help="The configuration file.", epilog=EVERYWHERE)
+app.add_typer(group, name="config")
+
+
+@app.command("check-config", epilog=EVERYWHERE)
+def check_config(
+    context: typer.Context, file: Annotated[str | None, typer.Argument(metavar="[FILE]")] = None
+) -> int:
+    """Check a configuration file: every mistake at once, with file, line, and what to write instead."""
+    from tidegate.config.load import load  # noqa: PLC0415
+    from tidegate.config.problems import ConfigErrors  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    path = file or asked.config_path
+    try:
+        loaded = load(path)
+    except ConfigErrors as errors:
+        if asked.as_json:
+            emit_json({"schema": "check-config/v1", "file": path, "ok": False, "errors": [
+                {"file": e.file, "line": e.line, "key": e.key, "problem": e.problem, "remedy": e.remedy}
+                for e in errors.errors
+            ], "warnings": []})  # fmt: skip
+        else:
+            note(str(errors))
+            count = len(errors.errors)
+            note(f"{path}: {count} mistake{'s' if count != 1 else ''}")
+        return ExitCode.USAGE
+    if asked.as_json:
+        emit_json(
+            {"schema": "check-config/v1", "file": path, "ok": True, "errors": [], "warnings": loaded.warnings}
+        )
+        return ExitCode.OK
+    for warning in loaded.warnings:
+        note(f"warning: {warning}")
+    config = loaded.config
+    sources, lists = len(config.source_ips), len(config.ip_lists)
+    emit(f"{path}: fine; {sources} source IPs in {lists} lists, controller in mode {config.controller.mode}")
+    return ExitCode.OK
+
+
+@group.command("example", epilog=EVERYWHERE)
+def example() -> None:
+    """Print a configuration with every setting, its default and what it does."""
+    from tidegate.config.example import example as text  # noqa: PLC0415
+    from tidegate.config.model import Config  # noqa: PLC0415
+
+    emit(text(Config).rstrip("\n"))

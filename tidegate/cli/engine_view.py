@@ -1,0 +1,94 @@
+"""The engine's status, leases and limit chains as text."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from core.limit import LimitChain, LimitTerm
+from core.text import printable
+from tidegate.cli.output import ago, block, moment, read_time, table
+
+_PERIODS = (("total", "Total"), ("last_hour", "Last hour"), ("top_hour", "Top/hour"),
+            ("last_minute", "Last min."), ("top_minute", "Top/min."))  # fmt: skip
+
+
+def status(document: Mapping[str, Any]) -> str:
+    """Who, since when, how much."""
+    now, started = read_time(document.get("now")), read_time(document.get("started_at"))
+    queues, connections = document.get("queues", {}), document.get("connections", {})
+    rows = [
+        ("engine", document.get("hostname", "")),
+        ("started", moment(started, now) if started and now else "-"),
+        ("queues", ", ".join(f"{queues.get(key, 0)} {key}" for key in ("normal", "backoff", "paused"))),
+        ("recipients queued", queues.get("recipients", 0)),
+        ("connections", f"{connections.get('in', 0)} in, {connections.get('out', 0)} out"),
+        ("leases", f"{document.get('leases', 0)} (epoch {document.get('epoch', 0)})"),
+    ]
+    return "\n".join(filter(None, (block(rows, indent=0), traffic(document.get("traffic", {})))))
+
+
+def traffic(counts: Mapping[str, Any]) -> str:
+    """What the engine counts; a table where periods are told apart, else one line for each count."""
+    if not counts:
+        return ""
+    if all(isinstance(value, Mapping) for value in counts.values()):
+        columns = list(dict.fromkeys(key for value in counts.values() for key in value))
+        titles = dict(_PERIODS)
+        rows = [
+            [titles.get(k, k.replace("_", " ")), *(v.get(c, 0) for c in columns)] for k, v in counts.items()
+        ]
+        return "\n" + table(["traffic", *columns], rows, right=range(1, len(columns) + 1))
+    return block([(key.replace("_", " "), value) for key, value in counts.items()], indent=0)
+
+
+def leases(found: Sequence[Mapping[str, Any]], now: datetime) -> str:
+    """One line a lease, its reason and key below it."""
+    if not found:
+        return "No leases: every limit is the configured one."
+    lines = []
+    for lease in found:
+        scope = lease.get("scope", {})
+        until = read_time(lease.get("expires_at"))
+        ramp = " (ramping back)" if lease.get("state") == "ramping" else ""
+        base = f", was {lease['base']}" if lease.get("base") else ""
+        lines.append(
+            f"{scope.get('source_ip')} × {_provider(scope.get('provider'))}: "
+            f"{lease.get('directive')} {lease.get('value')}{base}{ramp}"
+        )
+        lines.append(
+            block(
+                [
+                    ("set by", f"{lease.get('set_by')}, {ago(read_time(lease.get('set_at')), now)}"),
+                    ("reason", lease.get("reason", "")),
+                    *[("evidence", text) for text in lease.get("evidence", ())],
+                    ("until", moment(until, now) if until else "released by hand"),
+                    ("undo", f"tidegate release {lease.get('key')} --reason TEXT"),
+                ],
+                indent=4,
+            )
+        )
+    return "\n".join([*lines, f"{len(found)} lease{'s' if len(found) != 1 else ''}"])
+
+
+def _provider(name: object) -> str:
+    return "all providers" if name == "*" else str(name)
+
+
+def chains(found: Iterable[LimitChain], now: datetime) -> str:
+    """Each chain: what holds, then every term, strictest first, the binding one marked."""
+    texts = []
+    for chain in found:
+        head = f"{printable(chain.subject)}: {chain.directive} = {chain.effective}"
+        texts.append("\n".join([head, *(_term(term, now) for term in chain.terms)]))
+    return "\n".join(texts) or "No limits."
+
+
+def _term(term: LimitTerm, now: datetime) -> str:
+    mark = "*" if term.binding else " "
+    times = [f"since {moment(term.since, now)}"] if term.since else []
+    times += [f"until {moment(term.until, now)}"] if term.until else []
+    place = f" [{term.where}]" if term.where else ""
+    key = [f"undo: tidegate release {term.lease_key} --reason TEXT"] if term.lease_key else []
+    tail = "".join(f"\n      {printable(text)}" for text in [*times, *key])
+    said = printable(f"{term.set_by}: {term.reason}{place}", 1_000)
+    return f"  {mark} {term.value!s:<12} {term.origin:<14} {said}{tail}"

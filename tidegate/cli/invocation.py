@@ -1,0 +1,71 @@
+"""What every command knows: the configuration, the engine's address, how to print."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from core.errors import OperatorError
+
+if TYPE_CHECKING:
+    from tidegate.client import EngineClient
+    from tidegate.config.load import Loaded
+
+DEFAULT_CONFIG = "config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The options that hold for every command."""
+
+    config: str | None = None
+    endpoint: str | None = None
+    token: str | None = None
+    token_file: str | None = None
+    as_json: bool = False
+    debug: bool = False
+
+    @property
+    def config_path(self) -> str:
+        return self.config or os.environ.get("TIDEGATE_CONFIG") or DEFAULT_CONFIG
+
+    def load(self) -> "Loaded":
+        """The configuration. Raises ConfigError."""
+        from tidegate.config.load import load  # noqa: PLC0415 - keeps --help fast
+
+        return load(self.config_path)
+
+    def client(self) -> "EngineClient":
+        """A client of the engine: from the options, the environment, or the configuration, in this order."""
+        from tidegate.client import EngineClient  # noqa: PLC0415 - keeps --help fast
+
+        endpoint = self.endpoint or os.environ.get("TIDEGATE_ENDPOINT")
+        token = self._token()
+        if endpoint is None:
+            from tidegate.config import peek  # noqa: PLC0415 - keeps --help fast
+
+            found = peek.access(self.config_path)
+            endpoint, token = found.endpoint, token or found.token
+        return EngineClient(endpoint, token)
+
+    def _token(self) -> str | None:
+        if self.token:
+            return self.token
+        file = self.token_file or (
+            None if "TIDEGATE_TOKEN" in os.environ else os.environ.get("TIDEGATE_TOKEN_FILE")
+        )
+        if file is None:
+            return os.environ.get("TIDEGATE_TOKEN")
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not a text file"
+            raise OperatorError(f"the token file {file} cannot be read: {why}") from None
+
+
+def of(context: typer.Context) -> Invocation:
+    """The invocation that a command runs in."""
+    found: Any = context.find_root().obj
+    return found if isinstance(found, Invocation) else Invocation()

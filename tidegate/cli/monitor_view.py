@@ -1,0 +1,214 @@
+"""What the monitor's records say: IPs, incidents, sources."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from core.address import SourceIp
+from core.errors import TidegateError
+from core.incident import Incident
+from core.reading import Quality, Reading, Source, Status
+from storage import health, readings
+from storage import incidents as stored_incidents
+from tidegate.cli.invocation import Invocation
+from tidegate.cli.orders import records
+from tidegate.cli.output import ago, block, moment, note, read_time, table
+from tidegate.config import peek
+
+_WORST = (Status.BAD, Status.WARN, Status.GOOD, Status.UNKNOWN)
+
+
+def ips(asked: Invocation) -> dict[str, Any]:
+    """Each source IP with what every kind of source says about it."""
+    kept = records(asked)
+    lists: dict[str, tuple[SourceIp, ...]] = peek.sections(asked.config_path, "ip_lists")["ip_lists"]
+    with kept.look() as session:
+        latest = readings.latest(session)
+        opened = stored_incidents.open_incidents(session)
+    leases = _leases(asked)
+    rows = [
+        _ip(name, str(source.address), latest, opened, leases, kept.now)
+        for name, sources in lists.items()
+        for source in sources
+    ]
+    rows.sort(key=lambda row: (_WORST.index(row["worst"]), -len(row["incidents"])))
+    return {"schema": "ips/v1", "now": kept.now.isoformat(), "ips": rows}
+
+
+def _ip(
+    listed_in: str,
+    ip: str,
+    latest: Iterable[Reading],
+    opened: Iterable[Incident],
+    leases: Iterable[Mapping[str, Any]],
+    now: datetime,
+) -> dict[str, Any]:
+    mine = [reading for reading in latest if str(reading.ip) == ip]
+    statuses = {reading.status for reading in mine} or {Status.UNKNOWN}
+    answered = [r.observed_at for r in mine if r.quality in {Quality.OK, Quality.NO_DATA}]
+    return {
+        "ip": ip,
+        "list": listed_in,
+        "worst": next(status for status in _WORST if status in statuses),
+        "dnsbl": _dnsbl([r for r in mine if r.source is Source.DNSBL]),
+        "snds": _snds([r for r in mine if r.source in {Source.SNDS_DATA, Source.SNDS_STATUS}]),
+        "score": _score([r for r in mine if r.source is Source.SENDER_SCORE]),
+        "observed_at": max(answered).isoformat() if answered else None,
+        "age": ago(max(answered), now) if answered else "no data",
+        "incidents": [one.label for one in opened if str(one.ip) == ip],
+        "leases": [
+            f"{lease['scope']['provider']} {lease['value']}"
+            for lease in leases
+            if lease["scope"]["source_ip"] == ip
+        ],
+        "listings": [
+            {"zone": r.metric, "detail": r.detail}
+            for r in mine
+            if r.source is Source.DNSBL and r.status in {Status.BAD, Status.WARN}
+        ],
+    }
+
+
+def _dnsbl(found: list[Reading]) -> str:
+    if not found:
+        return "-"
+    counts = Counter(
+        "listed"
+        if r.status in {Status.BAD, Status.WARN}
+        else "clean"
+        if r.status is Status.GOOD
+        else "unknown"
+        for r in found
+    )
+    return ", ".join(f"{counts[word]} {word}" for word in ("listed", "clean", "unknown") if counts[word])
+
+
+def _snds(found: list[Reading]) -> str:
+    if not found:
+        return "-"
+    worst = min(found, key=lambda r: _WORST.index(r.status))
+    return worst.detail if worst.status is not Status.GOOD else str(worst.status)
+
+
+def _score(found: list[Reading]) -> str:
+    if not found:
+        return "-"
+    return f"{found[0].value:g}" if found[0].value is not None else str(found[0].quality)
+
+
+def _leases(asked: Invocation) -> list[Mapping[str, Any]]:
+    try:
+        with asked.client() as client:
+            return list(client.leases().get("leases", []))
+    except TidegateError as error:
+        note(f"tidegate: leases are not shown: {error}")
+        return []
+
+
+def ips_text(document: Mapping[str, Any]) -> str:
+    """One line an IP, the worst first; the listings and incidents of those in trouble below."""
+    rows = [
+        (r["ip"], r["list"], r["worst"], r["dnsbl"], r["snds"][:24], r["score"], r["age"],
+         ", ".join(r["leases"]) or "-")
+        for r in document["ips"]
+    ]  # fmt: skip
+    if not rows:
+        return "No source IPs: write them under ip-lists in the configuration."
+    text = table(("IP", "list", "worst", "DNSBL", "SNDS", "score", "data", "leases"), rows, right=(5,))
+    below = []
+    for row in document["ips"]:
+        if row["incidents"] or row["listings"]:
+            listings = "; ".join(f"{one['zone']}: {one['detail']}" for one in row["listings"])
+            below.append((row["ip"], "; ".join(filter(None, (", ".join(row["incidents"]), listings)))))
+    return "\n\n".join(filter(None, (text, block(below, indent=0))))
+
+
+def incidents(asked: Invocation, number: int | None) -> dict[str, Any]:
+    """The open incidents, or one with its timeline."""
+    kept = records(asked)
+    with kept.look() as session:
+        if number is None:
+            found = stored_incidents.open_incidents(session)
+            events: list[Any] = []
+        else:
+            found = [stored_incidents.find(session, number)]
+            events = stored_incidents.events(session, number)
+    return {
+        "schema": "incidents/v1" if number is None else "incident/v1",
+        "now": kept.now.isoformat(),
+        "incidents": [one.model_dump(mode="json") for one in found],
+        "events": [one.model_dump(mode="json") for one in events],
+    }
+
+
+def incidents_text(document: Mapping[str, Any]) -> str:
+    """A table of open incidents, or one in full."""
+    now = read_time(document["now"])
+    found = document["incidents"]
+    if document["schema"] == "incident/v1" and now:
+        return _incident(found[0], document["events"], now)
+    if not found:
+        return "No open incidents."
+    rows = [
+        (
+            f"INC-{i['number']}",
+            i["severity"],
+            i["ip"] or i["source"],
+            i["provider"],
+            _ago(i["opened_at"], now),
+            i["title"],
+        )
+        for i in found
+    ]
+    text = table(("incident", "severity", "IP", "provider", "opened", "what"), rows)
+    return f"{text}\n{len(found)} open; tidegate show incidents NUMBER tells one in full"
+
+
+def _incident(one: Mapping[str, Any], events: Iterable[Mapping[str, Any]], now: datetime) -> str:
+    rows = [
+        ("state", one["state"]),
+        ("severity", one["severity"]),
+        ("IP", one["ip"] or "-"),
+        ("provider", "all" if one["provider"] == "*" else one["provider"]),
+        ("rule", one["rule"]),
+        ("opened", moment(read_time(one["opened_at"]), now)),
+        ("updated", moment(read_time(one["updated_at"]), now)),
+        *([("resolved", moment(read_time(one["resolved_at"]), now))] if one.get("resolved_at") else []),
+        ("summary", one["summary"]),
+    ]
+    evidence = [(str(key), value) for key, value in one.get("evidence", {}).items()]
+    lines = [(moment(read_time(e["at"]), now), f"{e['kind']}: {e['text']}") for e in events]
+    parts = [f"INC-{one['number']} {one['title']}", block(rows)]
+    parts += ["Evidence\n" + block(evidence)] if evidence else []
+    parts += ["Timeline\n" + block(lines)] if lines else []
+    return "\n\n".join(parts)
+
+
+def sources(asked: Invocation) -> dict[str, Any]:
+    """How every reputation source is doing."""
+    kept = records(asked)
+    with kept.look() as session:
+        found = health.load_all(session)
+    return {
+        "schema": "sources/v1",
+        "now": kept.now.isoformat(),
+        "sources": [one.model_dump(mode="json") for one in found],
+    }
+
+
+def sources_text(document: Mapping[str, Any]) -> str:
+    """One line a source."""
+    now = read_time(document["now"])
+    rows = [
+        (s["name"], s["state"], _ago(s["last_success_at"], now), s["consecutive_failures"],
+         s["detail"] if s["state"] != "healthy" else "")
+        for s in document["sources"]
+    ]  # fmt: skip
+    if not rows:
+        return "No source has been asked yet."
+    return table(("source", "state", "last success", "failures", "why"), rows, right=(3,))
+
+
+def _ago(text: object, now: datetime | None) -> str:
+    return ago(read_time(text), now) if now else "-"

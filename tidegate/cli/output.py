@@ -1,0 +1,126 @@
+"""What commands print: tables and blocks in plain aligned text, or one JSON document."""
+
+import json
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from core.duration import format_duration
+from core.text import printable
+
+WIDTH = 100
+
+
+def emit_json(document: dict[str, Any]) -> None:
+    """Print one document. It carries a `schema` that names its shape and version."""
+    print(json.dumps(document, indent=2, default=str, ensure_ascii=False))  # noqa: T201
+
+
+def emit(text: str = "") -> None:
+    """Print data."""
+    print(text)  # noqa: T201
+
+
+def note(text: str) -> None:
+    """Say something that is not data: on standard error."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def width() -> int:
+    """Columns to fill: the terminal's when there is one, else 100."""
+    return max(80, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
+
+
+def table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Iterable[int] = (),
+    columns: int | None = None,
+) -> str:
+    """Aligned columns under headers and rules, as PowerMTA prints them.
+
+    The last column is cut to fit; `right` names the columns that are right-aligned, from 0.
+    """
+    cells = [[printable(str(cell), 2_000) for cell in row] for row in rows]
+    last = len(headers) - 1
+    widths = [max([_wide(h), *(_wide(row[n]) for row in cells)]) for n, h in enumerate(headers)]
+    room = (columns or width()) - sum(widths[:last]) - last
+    widths[last] = min(widths[last], max(room, 12))
+    aligned = set(right)
+    lines = [list(headers), ["-" * w for w in widths], *cells]
+    return "\n".join(
+        " ".join(
+            _cell(cell, w, right=n in aligned) for n, (cell, w) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cell(text: str, wide: int, *, right: bool) -> str:
+    cut = text if _wide(text) <= wide else text[: wide - 1] + "…"
+    pad = " " * (wide - _wide(cut))
+    return pad + cut if right else cut + pad
+
+
+def _wide(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
+
+
+def block(pairs: Iterable[tuple[str, object]], indent: int = 2) -> str:
+    """`label   value` lines, the values aligned, none of them cut."""
+    shown = [(label, printable(str(value), 2_000)) for label, value in pairs]
+    wide = max((len(label) for label, _ in shown), default=0)
+    return "\n".join(f"{' ' * indent}{label:<{wide}}  {value}".rstrip() for label, value in shown)
+
+
+def ago(at: datetime | None, now: datetime) -> str:
+    """`3h12m ago`, `in 12m`, `now`; `never` without a time. Two units at most."""
+    if at is None:
+        return "never"
+    gap = now - at
+    near = rough(abs(gap))
+    if near == "0s":
+        return "now"
+    return f"{near} ago" if gap > timedelta(0) else f"in {near}"
+
+
+def rough(duration: timedelta) -> str:
+    """A duration in its two largest units."""
+    seconds = duration.total_seconds()
+    step = 1 if seconds < 3_600 else 60 if seconds < 86_400 else 3_600
+    return format_duration(timedelta(seconds=seconds // step * step))
+
+
+def clock_time(at: datetime | None) -> str:
+    """`14:05:12` in the machine's zone."""
+    return at.astimezone().strftime("%H:%M:%S") if at else ""
+
+
+def moment(at: datetime | None, now: datetime) -> str:
+    """`2026-11-23 14:05:12 CET (3h ago)`."""
+    if at is None:
+        return "never"
+    return f"{at.astimezone().strftime('%Y-%m-%d %H:%M:%S %Z')} ({ago(at, now)})"
+
+
+def read_time(text: object) -> datetime | None:
+    """A time from the API; None when it is absent or cannot be read."""
+    if not isinstance(text, str):
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def colour(text: str, code: str) -> str:
+    """Coloured on a terminal, unless NO_COLOR is set. Colour never carries a meaning alone."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{code}m{text}\x1b[0m"

@@ -1,0 +1,155 @@
+"""`tidegate show …`: what the engine and the monitor know, in PowerMTA's grammar."""
+
+from typing import Annotated, Any
+
+import typer
+
+from core.errors import OperatorError
+from tidegate.cli import invocation
+from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.output import emit, emit_json
+
+show = typer.Typer(
+    no_args_is_help=True, help="Show queues, IPs, incidents, leases, sources.", epilog=EVERYWHERE
+)
+app.add_typer(show, name="show")
+
+Name = Annotated[
+    str | None, typer.Argument(metavar="[domain[/vmta]]", help="One queue in full, or a pattern with *.")
+]
+Mode = Annotated[str | None, typer.Option(metavar="normal|backoff", help="Only queues in this mode.")]
+Paused = Annotated[bool, typer.Option("--paused", help="Only paused queues.")]
+MaxItems = Annotated[int, typer.Option("--maxitems", "-n", min=1, help="At most so many.")]
+Errors = Annotated[
+    bool, typer.Option("--errors", help="Only queues with an error, each error on its own line.")
+]
+Sort = Annotated[str, typer.Option(metavar="name|rcpt|size", help="The order.")]
+
+
+@show.command("queues", epilog=EVERYWHERE)
+def queues(
+    context: typer.Context,
+    *,
+    name: Name = None,
+    mode: Mode = None,
+    paused: Paused = False,
+    maxitems: MaxItems = 100,
+    errors: Errors = False,
+    sort: Sort = "name",
+) -> None:
+    """Queues with recipients, mode, next retry and last error; one queue domain/vmta in full."""
+    _queues(context, name, sort, {"mode": mode, "paused": paused, "maxitems": maxitems, "errors": errors})
+
+
+@show.command("topqueues", epilog=EVERYWHERE)
+def topqueues(
+    context: typer.Context,
+    *,
+    name: Name = None,
+    mode: Mode = None,
+    paused: Paused = False,
+    maxitems: MaxItems = 10,
+    errors: Errors = False,
+    sort: Sort = "rcpt",
+) -> None:
+    """The queues with the most recipients."""
+    _queues(context, name, sort, {"mode": mode, "paused": paused, "maxitems": maxitems, "errors": errors})
+
+
+def _queues(context: typer.Context, name: str | None, sort: str, filters: dict[str, Any]) -> None:
+    from tidegate.cli import queue_view  # noqa: PLC0415
+
+    if sort not in {"name", "rcpt", "size"}:
+        raise OperatorError(f"--sort={sort} is not known; write name, rcpt or size")
+    if filters["mode"] not in {None, "normal", "backoff"}:
+        raise OperatorError(f"--mode={filters['mode']} is not known; write normal or backoff")
+    asked = invocation.of(context)
+    with asked.client() as client:
+        if name and "/" in name and "*" not in name:
+            document = client.queue(*name.split("/", 1))
+            text = None if asked.as_json else queue_view.detail(document, queue_view.now_of(client))
+            document = {"schema": "queue/v1", **document}
+        else:
+            document, matching = queue_view.select(client, name, sort, filters)
+            text = queue_view.listing(document["queues"], matching, errors=filters["errors"])
+    emit_json(document) if asked.as_json else emit(text or "")
+
+
+@show.command("status", epilog=EVERYWHERE)
+def status(context: typer.Context) -> None:
+    """The engine: up since when, traffic, queues, connections."""
+    from tidegate.cli import engine_view  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    with asked.client() as client:
+        document = client.status()
+    emit_json({"schema": "status/v1", **document}) if asked.as_json else emit(engine_view.status(document))
+
+
+@show.command("leases", epilog=EVERYWHERE)
+def leases(context: typer.Context) -> None:
+    """Limits put on at run time: by whom, why, until when."""
+    from tidegate.cli import engine_view  # noqa: PLC0415
+    from tidegate.cli.queue_view import now_of  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    with asked.client() as client:
+        document = client.leases()
+        now = now_of(client)
+    if asked.as_json:
+        emit_json({"schema": "leases/v1", **document})
+    else:
+        emit(engine_view.leases(document.get("leases", []), now))
+
+
+@show.command("ips", epilog=EVERYWHERE)
+def ips(context: typer.Context) -> None:
+    """Each source IP: its worst state, what the lists and scores say, the age of that, its leases."""
+    from tidegate.cli import monitor_view  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    document = monitor_view.ips(asked)
+    emit_json(document) if asked.as_json else emit(monitor_view.ips_text(document))
+
+
+@show.command("incidents", epilog=EVERYWHERE)
+def incidents(
+    context: typer.Context,
+    number: Annotated[int | None, typer.Argument(help="One incident in full, with its history.")] = None,
+) -> None:
+    """Open incidents, or one in full."""
+    from tidegate.cli import monitor_view  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    document = monitor_view.incidents(asked, number)
+    emit_json(document) if asked.as_json else emit(monitor_view.incidents_text(document))
+
+
+@show.command("sources", epilog=EVERYWHERE)
+def sources(context: typer.Context) -> None:
+    """Each reputation source: last success, last error, how blind we are on it."""
+    from tidegate.cli import monitor_view  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    document = monitor_view.sources(asked)
+    emit_json(document) if asked.as_json else emit(monitor_view.sources_text(document))
+
+
+@app.command(epilog=EVERYWHERE)
+def explain(
+    context: typer.Context,
+    ip: Annotated[str, typer.Argument(metavar="IP")],
+    provider: Annotated[str | None, typer.Argument(metavar="[PROVIDER]")] = None,
+) -> None:
+    """Every limit on an IP: which one binds, who set it, why, until when."""
+    from tidegate.cli import engine_view  # noqa: PLC0415
+    from tidegate.cli.queue_view import now_of  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    with asked.client() as client:
+        chains = client.explain(ip, provider)
+        now = now_of(client)
+    if asked.as_json:
+        emit_json({"schema": "explain/v1", "chains": [chain.model_dump(mode="json") for chain in chains]})
+    else:
+        emit(engine_view.chains(chains, now))

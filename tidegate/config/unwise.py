@@ -1,0 +1,29 @@
+"""What is allowed and yet unwise."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tidegate.config.watching import meets
+from tidegate.config.yaml_reader import Document, Path
+
+
+def warnings(document: Document, sections: Mapping[str, Any]) -> list[str]:
+    """A sentence each, with the line."""
+    return [f"{document.file}:{document.line(path) or 1}: {text}" for path, text in _said(sections)]
+
+
+def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    lists, monitor = sections.get("ip_lists"), sections.get("monitor")
+    if lists is not None and not any(lists.values()):
+        yield ("ip-lists",), "there is no source IP, so nothing is watched"
+    elif monitor is not None and monitor.notifications.enabled and not monitor.notifications.recipients:
+        yield ("monitor", "notifications", "recipients"), "nobody is told about incidents: add recipients"
+    controller, engine = sections.get("controller"), sections.get("engine")
+    if controller is not None and engine is not None and not meets(controller, engine):
+        yield (
+            ("controller", "engine", "url"),
+            f"the controller asks {controller.engine.url}, this engine listens on {engine.control_api.listen}",
+        )
+    clock = sections.get("clock")
+    if clock is not None and clock.speed != 1:
+        yield ("clock", "speed"), f"the clock runs {clock.speed:g} times as fast as time: a rehearsal"

@@ -1,0 +1,56 @@
+"""One long-running program: its log, its clock, its signals, its exit code."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+from core.clock import Clock
+from core.errors import TidegateError
+from tidegate import logs
+from tidegate.cli.exit_codes import ExitCode, code_of
+from tidegate.config.load import Loaded
+
+log = logging.getLogger(__name__)
+
+ORIGIN = "TIDEGATE_CLOCK_ORIGIN"
+"""When a rehearsal's clock agrees with the real one: `tidegate run` tells both of its programs."""
+
+Program = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def clock_of(loaded: Loaded) -> Clock:
+    """The clock that the configuration asks for, anchored where the supervisor said."""
+    settings = loaded.config.clock
+    origin = os.environ.get(ORIGIN)
+    return (settings.anchored(datetime.fromisoformat(origin)) if origin else settings).clock()
+
+
+def run(name: str, loaded: Loaded, program: Program, loop_factory: LoopFactory | None = None) -> int:
+    """Run `program` until SIGTERM or SIGINT sets the event that it is given. Returns the exit code."""
+    logs.configure(loaded.config.logging, loaded.redactor, name)
+    for warning in loaded.warnings:
+        log.warning("%s", warning, extra={"event": "config.warning"})
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(_until_told(program))
+    except TidegateError as error:
+        log.error("%s", error, extra={"event": f"{name}.failed"})  # noqa: TRY400 - the sentence says it all
+        return int(code_of(error))
+    except Exception:
+        log.exception("The program failed", extra={"event": f"{name}.failed"})
+        return int(ExitCode.FAILED)
+    log.info("Stopped", extra={"event": f"{name}.stopped"})
+    return int(ExitCode.OK)
+
+
+async def _until_told(program: Program) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await program(stop)

@@ -1,0 +1,157 @@
+"""One look at the lists and scores for some IPs, here and now; nothing is kept."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.address import IpAddress
+from core.clock import SystemClock
+from core.reading import Reading, Source, Status
+from monitor import catalogue
+from monitor.collectors.collected import Collected
+from monitor.collectors.dnsbl import DnsblCollector
+from monitor.collectors.sender_score import SenderScoreCollector
+from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderScoreSettings
+from monitor.resolver import AiodnsResolver, AnswerKind
+from tidegate.cli.output import table
+
+_PROBE_ZONE = "zen.spamhaus.org"
+_PROBE = f"2.0.0.127.{_PROBE_ZONE}"
+_WORDS = {Status.BAD: "LISTED", Status.WARN: "LISTED", Status.GOOD: "clean", Status.UNKNOWN: "unknown"}
+_ORDER = (Status.BAD, Status.WARN, Status.UNKNOWN, Status.GOOD)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Whom to ask, and through which resolver."""
+
+    resolver: ResolverSettings
+    dnsbl: DnsblSettings
+    score: SenderScoreSettings
+    probe: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of it. `resolver` is the sentence about the resolver."""
+
+    ips: tuple[IpAddress, ...]
+    resolver: str
+    readings: tuple[Reading, ...]
+
+    @property
+    def is_something(self) -> bool:
+        """Whether any list names any of the IPs, or a score is bad. Unknown is not a finding."""
+        return any(reading.status in {Status.BAD, Status.WARN} for reading in self.readings)
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "schema": "check/v1",
+            "resolver": self.resolver,
+            "found": self.is_something,
+            "readings": [reading.model_dump(mode="json") for reading in self.readings],
+        }
+
+    def text(self) -> str:
+        """What is listed or unknown, each with the answer; the clean ones as a count."""
+        return "\n\n".join([f"Resolver: {self.resolver}", *(self._one(ip) for ip in self.ips)])
+
+    def _one(self, ip: IpAddress) -> str:
+        mine = sorted(
+            (r for r in self.readings if r.ip == ip), key=lambda r: (_ORDER.index(r.status), r.metric)
+        )
+        lists = [r for r in mine if r.source is Source.DNSBL]
+        said = ", ".join(
+            f"{sum(1 for r in lists if _WORDS[r.status] == word)} {word.lower()}"
+            for word in ("LISTED", "unknown", "clean")
+        )
+        rows = [
+            (_where(r), _word(r), r.detail)
+            for r in mine
+            if r.status is not Status.GOOD or r.source is not Source.DNSBL
+        ]
+        head = f"{ip}: {said}"
+        return f"{head}\n{table(('asked', 'answer', 'detail'), rows)}" if rows else head
+
+
+def _where(reading: Reading) -> str:
+    return reading.metric if reading.source is Source.DNSBL else "Sender Score"
+
+
+def _word(reading: Reading) -> str:
+    if reading.source is Source.DNSBL:
+        return _WORDS[reading.status]
+    return f"{reading.value:g}" if reading.value is not None else str(reading.quality)
+
+
+def settings(config: str | None, resolvers: Sequence[str], zones: Sequence[str]) -> Settings:
+    """From a configuration when one is named, else the defaults. Raises OperatorError."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from core.errors import OperatorError  # noqa: PLC0415
+
+    resolver, dnsbl, score = ResolverSettings(), DnsblSettings(), SenderScoreSettings(enabled=True)
+    if config is not None:
+        from tidegate.config.load import load  # noqa: PLC0415
+
+        monitor = load(config).config.monitor
+        resolver, dnsbl, score = monitor.resolver, monitor.dnsbl, monitor.sender_score
+    try:
+        if resolvers:
+            resolver = ResolverSettings.model_validate(
+                {"nameservers": list(resolvers), "timeout": resolver.timeout}
+            )
+    except ValidationError as error:
+        raise OperatorError(f"--resolver: {error.errors()[0]['msg']}") from None
+    if zones:
+        dnsbl = dnsbl.model_copy(update={"zones": list(zones)})
+    probe = config is None and (not zones or _PROBE_ZONE in zones)
+    return Settings(resolver, dnsbl, score, probe)
+
+
+async def look(ips: Sequence[IpAddress], asked: Settings) -> Found:
+    """Ask everybody once. Unanswered and refused questions are unknown, never an error."""
+    said = (
+        await resolver_says(asked.resolver)
+        if asked.probe
+        else "not tested; it asks the lists that are configured"
+    )
+    collectors: list[DnsblCollector | SenderScoreCollector] = []
+    if asked.dnsbl.enabled:
+        collectors.append(DnsblCollector(asked.dnsbl, asked.resolver))
+    if asked.score.enabled:
+        collectors.append(SenderScoreCollector(asked.score, asked.resolver))
+    now = SystemClock().now()
+    rounds: list[Collected] = await asyncio.gather(*(one.collect(ips, now) for one in collectors))
+    await asyncio.gather(*(one.aclose() for one in collectors))
+    return Found(tuple(dict.fromkeys(ips)), said, tuple(r for one in rounds for r in one.readings))
+
+
+async def resolver_says(resolver: ResolverSettings) -> str:
+    """Whether this resolver can be used at all: Spamhaus refuses public and anonymous ones.
+
+    https://www.spamhaus.org/faqs/dnsbl-usage/: 127.255.255.254 means asked through a public resolver,
+    127.255.255.255 too many questions, 127.255.255.252 a misspelt zone.
+    """
+    channel = AiodnsResolver(resolver)
+    try:
+        answer = await channel.addresses(_PROBE)
+    finally:
+        await channel.aclose()
+    if answer.kind is not AnswerKind.ADDRESSES or not answer.addresses:
+        return (
+            f"{_PROBE_ZONE} gave no usable answer ({answer.kind}); "
+            "name your own recursing resolver with --resolver"
+        )
+    entry = catalogue.shipped().find(_PROBE_ZONE)
+    for address in answer.addresses:
+        refusal = entry.refusal(address) if entry else None
+        if refusal:
+            return (
+                f"Spamhaus refuses it: {refusal} ({address}); its lists are unknown from here. "
+                "Use your own recursing resolver: --resolver ADDRESS"
+            )
+    if all(address.startswith("127.0.0.") for address in answer.addresses):
+        return "Spamhaus answers its test entry; fine"
+    return f"{_PROBE_ZONE} answered {answer.addresses[0]}, which is no listing: the resolver rewrites answers"

@@ -1,0 +1,183 @@
+"""`tidegate watch`: the monitor and the controller as one program; what runs when, and nothing else.
+
+The deciding is done by their own packages. Database work runs one at a time beside the event loop, so that a
+long sweep of a large fleet never delays the mail about it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from controller.drivers import tidegate as driver
+from controller.reconciler import Reconciler, TickReport
+from core.clock import Clock
+from core.reading import Reading
+from monitor.collectors.collected import Collected
+from monitor.collectors.dnsbl import DnsblCollector
+from monitor.collectors.sender_score import SenderScoreCollector
+from monitor.collectors.snds import SndsCollector
+from monitor.notifications import plan_mail
+from monitor.notifications.sender import Sender
+from monitor.watcher import LookAgain, Watcher, WatchResult
+from storage import database, readings
+from tidegate import plans, process
+from tidegate.config.load import Loaded
+from tidegate.config.model import Config
+from tidegate.jobs import Jobs, Work
+
+log = logging.getLogger(__name__)
+
+FIRST = timedelta(seconds=2)
+STAGGER = timedelta(seconds=3)
+TICK = timedelta(seconds=5)
+"""How often time alone is looked at: waits of notifications that are over, silence of sources, the outbox."""
+
+Collector = DnsblCollector | SenderScoreCollector | SndsCollector
+Result = TypeVar("Result")
+
+
+def main(loaded: Loaded) -> int:
+    """Run the monitor and the controller until a signal. Returns the exit code."""
+    clock = process.clock_of(loaded)
+    return process.run("watch", loaded, lambda stop: Watch(loaded.config, clock).run(stop))
+
+
+@dataclass(slots=True)
+class Watch:
+    """Everything that runs in the watch process."""
+
+    config: Config
+    clock: Clock
+    _desk: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _complaint: str = ""
+    _engine: Engine = field(init=False)
+    _jobs: Jobs = field(init=False)
+    _watcher: Watcher = field(init=False)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Open the database, start the jobs, wait, and take everything down in order.
+
+        Raises OperatorError when the database or a list's settings cannot be used.
+        """
+        self._engine = database.open_database(self.config.database)
+        database.upgrade(self._engine)
+        self._watcher = Watcher(self._engine, self.clock, self.config.monitor)
+        self._jobs = Jobs(self.clock)
+        collectors = self._collectors()
+        link = driver.connect(self.config.controller.engine)
+        try:
+            self._plan_jobs(collectors, Reconciler(self._engine, link, self.config.controller))
+            self._jobs.start()
+            log.info(
+                "Watching %d IPs; the controller is in mode %s",
+                len(self.config.source_ips),
+                self.config.controller.mode,
+                extra={"event": "watch.started", "collectors": [one.name for one in collectors]},
+            )
+            await stop.wait()
+        finally:
+            self._jobs.stop()
+            async with self._desk:  # what is being written is finished first
+                for collector in collectors:
+                    await collector.aclose()
+                await link.close()
+                self._engine.dispose()
+
+    def _collectors(self) -> list[Collector]:
+        monitor = self.config.monitor
+        found: list[Collector] = []
+        if monitor.dnsbl.enabled:
+            lists = DnsblCollector(monitor.dnsbl, monitor.resolver)
+            with database.reading(self._engine) as session:
+                lists.remember(readings.latest(session))
+            found.append(lists)
+        if monitor.sender_score.enabled:
+            found.append(SenderScoreCollector(monitor.sender_score, monitor.resolver))
+        if monitor.snds.enabled:
+            found.append(SndsCollector(monitor.snds))
+        return found
+
+    def _plan_jobs(self, collectors: Sequence[Collector], reconciler: Reconciler) -> None:
+        intervals = {
+            "dnsbl": self.config.monitor.dnsbl.interval,
+            "sender-score": self.config.monitor.sender_score.interval,
+            "snds": self.config.monitor.snds.interval,
+        }
+        for place, collector in enumerate(collectors):
+            self._jobs.every(
+                f"collect:{collector.name}",
+                intervals[collector.name],
+                self._round_of(collector),
+                first=FIRST + STAGGER * place,
+            )
+        sender = Sender(self._engine, self.clock, self.config.monitor.notifications)
+        self._jobs.every("tick", TICK, self._tick, first=TICK)
+        self._jobs.every("mail", TICK, sender.deliver, first=TICK)
+        self._jobs.every(
+            "controller",
+            self.config.controller.interval,
+            lambda: self._control(reconciler),
+            first=FIRST + STAGGER * len(collectors),
+        )
+
+    def _round_of(self, collector: Collector) -> Work:
+        fleet = [source.address for source in self.config.source_ips]
+
+        async def one_round() -> None:
+            collected = await collector.collect(fleet, self.clock.now())
+            result = await self._at_desk(lambda: self._watcher.take(collected))
+            self._look_again(collector, result)
+
+        return one_round
+
+    def _look_again(self, collector: Collector, result: WatchResult) -> None:
+        """Ask a list once more about an IP that it may list; only lists have second looks."""
+        if not isinstance(collector, DnsblCollector):
+            return
+        for wanted in result.look_again:
+            delay = max(wanted.at - self.clock.now(), timedelta(0))
+            self._jobs.once(
+                f"second look:{wanted.metric}:{wanted.ip}", delay, self._second_look(collector, wanted)
+            )
+
+    def _second_look(self, collector: DnsblCollector, wanted: LookAgain) -> Work:
+        async def look() -> None:
+            reading: Reading = await collector.look_again(wanted.ip, wanted.metric, self.clock.now())
+            result = await self._at_desk(lambda: self._watcher.take(Collected(collector.name, [reading])))
+            self._look_again(collector, result)
+
+        return look
+
+    async def _tick(self) -> None:
+        await self._at_desk(self._watcher.tick)
+
+    async def _control(self, reconciler: Reconciler) -> None:
+        report = await reconciler.tick(self.clock.now())
+        self._note(report)
+        if report.planned:
+            await self._at_desk(lambda: self._mail_plan(report))
+
+    def _note(self, report: TickReport) -> None:
+        """Say what keeps the controller from acting when that changes, not at every tick."""
+        if report.failure and report.failure != self._complaint:
+            log.warning(
+                "The controller cannot act: %s", report.failure, extra={"event": "controller.cannot-act"}
+            )
+        if self._complaint and not report.failure:
+            log.info("The controller can act again", extra={"event": "controller.acts-again"})
+        self._complaint = report.failure
+
+    def _mail_plan(self, report: TickReport) -> None:
+        with database.session(self._engine) as session:
+            plan_mail.put_plan(
+                session, plans.of(report.planned), report.at, self.config.monitor.notifications
+            )
+
+    async def _at_desk(self, work: Callable[[], Result]) -> Result:
+        async with self._desk:
+            return await asyncio.to_thread(work)
