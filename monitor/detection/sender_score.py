@@ -46,7 +46,8 @@ def _drop(usable: Samples, rules: SenderScoreRules) -> list[Finding]:
         usual = number(base) if base is not None else "unknown"
         return f"the score is {number(at.trigger.value or 0)}; before the drop it was {usual}"
 
-    standing = stand(usable, fires, lambda s: not dropped(s), rules.clear_after)
+    judged = [s for s in usable if before[id(s)] is not None]
+    standing = stand(judged, fires, lambda s: not dropped(s), rules.clear_after)
     return _findings(Rule.SENDER_SCORE_DROP, standing, "Sender Score dropped", words)
 
 

@@ -117,12 +117,15 @@ def _non_green(rules: SndsRules) -> Judge:
 
 def _is_junked(sample: Reading) -> bool:
     text = sample.detail.lower()
-    return "junked" in text or (sample.status is Status.WARN and "blocked" not in text)
+    # "neither blocked nor junked" is what the good ones say
+    return sample.status is not Status.GOOD and ("junked" in text or not _is_blocked(sample))
 
 
 def _is_blocked(sample: Reading) -> bool:
     text = sample.detail.lower()
-    return "junked" not in text and ("blocked" in text or sample.status is Status.BAD)
+    if sample.status is Status.GOOD or "junked" in text:
+        return False
+    return "blocked" in text or sample.status is Status.BAD
 
 
 def _when(holds: Callable[[Reading], bool], severity: Severity) -> Judge:

@@ -41,10 +41,11 @@ def percent(share: float) -> str:
 
 def said(reading: Reading) -> str:
     """What a reading says, in its source's own words where it has any."""
-    if reading.metric == "complaint-rate":
+    counted = reading.source is Source.SENDER_SCORE or reading.metric == "trap-hits"
+    if counted and reading.value is not None:
+        return number(reading.value)
+    if reading.metric == "complaint-rate" and not reading.detail:
         return percent(reading.value or 0)
-    if reading.value is not None and reading.source is not Source.DNSBL:
-        return number(reading.value) if reading.metric != "filter-result" else _colour(reading)
     return printable(reading.detail, 120) or reading.status.value
 
 
@@ -56,7 +57,3 @@ def day(moment: datetime) -> str:
 def minute(moment: datetime) -> str:
     """`23 Nov 2026 14:05 UTC`."""
     return moment.strftime("%-d %b %Y %H:%M UTC")
-
-
-def _colour(reading: Reading) -> str:
-    return printable(reading.detail, 40) or reading.status.value
