@@ -1,0 +1,153 @@
+"""One client's connection: a socket, its session, and what passes between them."""
+
+import asyncio
+from ipaddress import ip_address
+from typing import Final, Protocol, cast
+
+from core.address import IpAddress
+from engine.smtp import server_replies
+from engine.smtp.message import ReceivedMessage
+from engine.smtp.reply import Reply
+from engine.smtp.server import ServerSession
+
+_HELD_BYTES: Final = 65_536
+"""Pipelined input kept while a message is being committed, before reading pauses."""
+
+
+class Host(Protocol):
+    """Whom a connection turns to: the listener."""
+
+    @property
+    def is_stopping(self) -> bool: ...
+
+    def admit(self, connection: "InboundConnection", peer: IpAddress) -> ServerSession | bytes:
+        """A session for the newcomer, or the refusal that it shall hear."""
+        ...
+
+    def commit(self, connection: "InboundConnection", message: ReceivedMessage) -> None:
+        """Have the message accepted and call `connection.answer`."""
+        ...
+
+    def forget(self, connection: "InboundConnection", peer: IpAddress) -> None: ...
+
+
+class InboundConnection(asyncio.Protocol):
+    """Drives one session."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._transport: asyncio.Transport | None = None
+        self._session: ServerSession | None = None
+        self._peer: IpAddress | None = None
+        self._write_blocked = False
+        self._read_paused = False
+        self._half_closed = False
+        self._mark: int | None = -1
+        self._marked_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
+        self._transport = transport
+        self._peer = _peer_address(transport)
+        if self._peer is None:
+            transport.abort()
+            return
+        admitted = self._host.admit(self, self._peer)
+        if isinstance(admitted, bytes):
+            transport.write(admitted)
+            transport.close()
+            return
+        self._session = admitted
+        transport.write(admitted.data_to_send())
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._session = None
+        if self._peer is not None:
+            self._host.forget(self, self._peer)
+
+    def data_received(self, data: bytes) -> None:
+        if self._session is not None:
+            self._after(self._session, self._session.receive_data(data))
+
+    def eof_received(self) -> bool:
+        """A client that only stopped talking still hears whether its message was taken."""
+        self._half_closed = self._session is not None and self._session.is_committing
+        return self._half_closed
+
+    def pause_writing(self) -> None:
+        # A client that does not read its answers gets to ask no more questions.
+        self._write_blocked = True
+        self._regulate()
+
+    def resume_writing(self) -> None:
+        self._write_blocked = False
+        self._regulate()
+
+    def answer(self, reply: Reply) -> None:
+        """The reply to the message being committed; nobody hears it when the connection is gone."""
+        if self._session is not None:
+            self._after(self._session, self._session.finish(reply))
+
+    def dismiss(self) -> None:
+        """Tell the client that we stop, unless a message is on its way."""
+        if self._session is not None:
+            self._after(self._session, [])
+
+    def check_idle(self, now: float, limit: float) -> None:
+        """Part with a client that makes no progress; called every now and then. Times in seconds."""
+        session = self._session
+        alive = session is not None and not session.is_closed
+        mark = session.progress if session is not None and alive else None
+        if mark != self._mark or (session is not None and session.is_committing):
+            self._mark, self._marked_at = mark, now
+        elif now - self._marked_at <= limit:
+            return
+        elif session is not None and alive:
+            session.close(server_replies.IDLE)
+            self._after(session, [])
+        else:
+            self.abort()  # it does not even read our last words
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _after(self, session: ServerSession, messages: list[ReceivedMessage]) -> None:
+        """Write what the session has to say and carry on what it handed out."""
+        for message in messages:
+            self._host.commit(self, message)
+        if self._host.is_stopping and not session.is_busy:
+            session.close(server_replies.STOPPING)
+        out = session.data_to_send()
+        transport = self._transport
+        if transport is None:
+            return
+        if out:
+            transport.write(out)
+        if session.is_closed or (self._half_closed and not session.is_committing):
+            transport.close()
+        elif self._read_paused or session.held > _HELD_BYTES:
+            self._regulate()
+
+    def _regulate(self) -> None:
+        """Read only while the client reads us and little of what it sent waits."""
+        transport, session = self._transport, self._session
+        if transport is None or session is None or transport.is_closing() or self._half_closed:
+            return
+        pause = self._write_blocked or session.held > _HELD_BYTES
+        if pause == self._read_paused:
+            return
+        self._read_paused = pause
+        if pause:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+
+def _peer_address(transport: asyncio.Transport) -> IpAddress | None:
+    """The peer's address, None when it has gone already; IPv4 through an IPv6 socket counts as IPv4."""
+    name = transport.get_extra_info("peername")
+    if not name:
+        return None
+    found = ip_address(str(name[0]).partition("%")[0])
+    return getattr(found, "ipv4_mapped", None) or found

@@ -1,0 +1,173 @@
+"""What each command means to a transaction: who greets, who sends, who receives.
+
+Knows nothing of order (server_states decides that) nor of framing (server does that).
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from core.address import IpAddress
+from core.errors import PeerError
+from engine.smtp import address, server_replies
+from engine.smtp.limits import Relaying, ServerLimits
+from engine.smtp.message import ReceivedMessage
+from engine.smtp.server_states import Input
+
+_HOST = re.compile(r"[!-~]{1,255}\Z")
+_FROM = re.compile(r"FROM: ?", re.IGNORECASE)
+_TO = re.compile(r"TO: ?", re.IGNORECASE)
+
+
+class CommandRefused(PeerError):  # noqa: N818 - reads as what happened
+    """A command that is in order but not granted, with the reply for it, ready for the wire."""
+
+    def __init__(self, reply: bytes) -> None:
+        super().__init__(reply.decode("utf-8", "replace").strip())
+        self.reply = reply
+
+
+class Dialogue:
+    """The client's name and the transaction that it is building."""
+
+    __slots__ = (
+        "_client",
+        "_extended",
+        "_limits",
+        "_peer",
+        "_recipients",
+        "_relaying",
+        "_sender",
+        "_smtp_utf8",
+    )
+
+    def __init__(self, limits: ServerLimits, peer: IpAddress, relaying: Relaying) -> None:
+        self._limits = limits
+        self._peer = peer
+        self._relaying = relaying
+        self._client = ""
+        self._extended = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the transaction, keep the greeting."""
+        self._sender = ""
+        self._recipients: list[str] = []
+        self._smtp_utf8 = False
+
+    def answer(self, command: Input, argument: str) -> bytes:
+        """Perform a command and return the reply. Raises CommandRefused and leaves all as it was."""
+        try:
+            return _HANDLERS[command](self, argument)
+        except address.SyntaxRefused as refused:
+            reply = server_replies.wire(refused.code, refused.enhanced, str(refused))
+            raise CommandRefused(reply) from refused
+
+    def message(self, content: bytes) -> ReceivedMessage:
+        """The transaction as it stands, with its content."""
+        return ReceivedMessage(
+            peer=self._peer,
+            helo=self._client,
+            sender=self._sender,
+            recipients=tuple(self._recipients),
+            content=content,
+            eight_bit=not content.isascii(),
+            smtp_utf8=self._smtp_utf8,
+            extended=self._extended,
+        )
+
+    def _ehlo(self, argument: str) -> bytes:
+        self._greet(argument, extended=True)
+        return server_replies.wire(
+            250, None, self._limits.hostname, "PIPELINING", f"SIZE {self._limits.max_size}", "8BITMIME",
+            "ENHANCEDSTATUSCODES", "SMTPUTF8", "HELP",
+        )  # fmt: skip
+
+    def _helo(self, argument: str) -> bytes:
+        self._greet(argument, extended=False)
+        return server_replies.wire(250, None, self._limits.hostname)
+
+    def _greet(self, argument: str, *, extended: bool) -> None:
+        name = argument.strip(" ")
+        if not _HOST.match(name):
+            raise CommandRefused(server_replies.wire(501, "5.5.4", "Tell your host name"))
+        self._client, self._extended = name, extended
+        self.reset()
+
+    def _mail(self, argument: str) -> bytes:
+        prefix = _FROM.match(argument)
+        if not prefix:
+            raise CommandRefused(server_replies.wire(501, "5.5.4", "Syntax: MAIL FROM:<address>"))
+        sender, rest = address.parse_reverse_path(argument[prefix.end() :])
+        parameters = address.parse_mail_parameters(rest)
+        if parameters.size is not None and parameters.size > self._limits.max_size:
+            raise CommandRefused(server_replies.TOO_BIG)
+        _check_charset(sender, allowed=parameters.smtp_utf8)
+        self._sender, self._smtp_utf8 = sender, parameters.smtp_utf8
+        return server_replies.SENDER_OK
+
+    def _rcpt(self, argument: str) -> bytes:
+        prefix = _TO.match(argument)
+        if not prefix:
+            raise CommandRefused(server_replies.wire(501, "5.5.4", "Syntax: RCPT TO:<address>"))
+        recipient, rest = address.parse_forward_path(argument[prefix.end() :])
+        if rest:
+            address.refuse_rcpt_parameters(rest)
+        _check_charset(recipient, allowed=self._smtp_utf8)
+        if self._relaying is Relaying.DENIED:
+            denied = f"Relaying denied: {self._peer} may not send mail through this server"
+            raise CommandRefused(server_replies.wire(550, "5.7.1", denied))
+        if len(self._recipients) >= self._limits.max_recipients:
+            raise CommandRefused(server_replies.TOO_MANY_RECIPIENTS)
+        if recipient == address.POSTMASTER:
+            recipient = f"{recipient}@{self._limits.hostname}"  # RFC 5321 section 2.3.5
+        self._recipients.append(recipient)
+        return server_replies.RECIPIENT_OK
+
+    def _data(self, argument: str) -> bytes:
+        _refuse_argument(argument)
+        return server_replies.GO_AHEAD
+
+    def _rset(self, argument: str) -> bytes:
+        _refuse_argument(argument)
+        self.reset()
+        return server_replies.RESET_OK
+
+    def _noop(self, _argument: str) -> bytes:
+        return server_replies.OK
+
+    def _vrfy(self, argument: str) -> bytes:
+        if not argument:
+            raise CommandRefused(server_replies.wire(501, "5.5.4", "Syntax: VRFY address"))
+        return server_replies.CANNOT_VERIFY
+
+    def _help(self, _argument: str) -> bytes:
+        return server_replies.HELP
+
+    def _quit(self, argument: str) -> bytes:
+        _refuse_argument(argument)
+        return server_replies.wire(221, "2.0.0", f"{self._limits.hostname} closing the connection")
+
+
+def _check_charset(mailbox: str, *, allowed: bool) -> None:
+    if not allowed and not mailbox.isascii():
+        raise CommandRefused(server_replies.wire(553, "5.6.7", "Address needs the SMTPUTF8 parameter"))
+
+
+def _refuse_argument(argument: str) -> None:
+    if argument.strip(" "):
+        raise CommandRefused(server_replies.wire(501, "5.5.4", "The command takes no argument"))
+
+
+_HANDLERS: Final[dict[Input, Callable[[Dialogue, str], bytes]]] = {
+    Input.EHLO: Dialogue._ehlo,  # noqa: SLF001
+    Input.HELO: Dialogue._helo,  # noqa: SLF001
+    Input.MAIL: Dialogue._mail,  # noqa: SLF001
+    Input.RCPT: Dialogue._rcpt,  # noqa: SLF001
+    Input.DATA: Dialogue._data,  # noqa: SLF001
+    Input.RSET: Dialogue._rset,  # noqa: SLF001
+    Input.NOOP: Dialogue._noop,  # noqa: SLF001
+    Input.VRFY: Dialogue._vrfy,  # noqa: SLF001
+    Input.HELP: Dialogue._help,  # noqa: SLF001
+    Input.QUIT: Dialogue._quit,  # noqa: SLF001
+}
