@@ -19,7 +19,7 @@ from engine.spool.committer import Committer
 from engine.spool.files import Files
 from engine.spool.index import Index, Place, Segment
 from engine.spool.reader import Reader
-from engine.spool.records import Kind, Mark, segment_name
+from engine.spool.records import Kind, Mark, Record, segment_name
 
 log = logging.getLogger(__name__)
 
@@ -162,11 +162,11 @@ class Reclaimer:
         finally:
             self._files.close(fd)
 
-    def _collect(self, record: scan.Record, window: scan.Window, segment: Segment, chunk: _Chunk) -> int:
-        frame, head = record
-        message_id = records.decode_pending(head)[0]
-        place = Place(segment.sequence, frame.offset, frame.end - frame.offset)
-        if self._index.place(message_id) != place or not scan.body_is_intact(window, frame):
+    def _collect(self, record: Record, window: scan.Window, segment: Segment, chunk: _Chunk) -> int:
+        message_id = records.decode_pending(record.head)[0]
+        place = Place(segment.sequence, record.offset, record.size)
+        if self._index.place(message_id) != place or not scan.body_is_intact(window, record):
             return 0  # a damaged one stays live, and with it the segment
-        chunk.live.append(_Live(message_id, place, head, window.cut(frame.body_offset, frame.body_length)))
+        body = window.cut(record.body_offset, record.end - record.body_offset)
+        chunk.live.append(_Live(message_id, place, record.head, body))
         return place.size

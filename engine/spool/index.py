@@ -37,8 +37,9 @@ class Span:
     last: int = -1
 
     def add(self, message_id: int) -> None:
-        self.first = min(self.first, message_id)
-        self.last = max(self.last, message_id)
+        if not self.first <= message_id <= self.last:
+            self.first = min(self.first, message_id)
+            self.last = max(self.last, message_id)
 
     def include(self, other: "Span") -> None:
         self.first = min(self.first, other.first)

@@ -14,6 +14,7 @@ from engine.spool.base import (
     MessageGone,
     MessageId,
     NewMessage,
+    PendingRecipient,
     Settled,
     SpoolCounters,
     SpoolSize,
@@ -156,12 +157,15 @@ class LogSpool:
 
     def recover(self) -> Iterator[StoredMessage]:
         retries, self._retries = self._retries, recovery.Retries()
-        for message_id, (frame, head) in self._reader.heads(self._index, self._index):
+        for message_id, record in self._reader.heads(self._index, self._index):
             mask = self._index.pending(message_id)
-            indices = (index for index in range(mask.bit_length()) if mask >> index & 1)
-            pending = tuple(retries.take(message_id, index) for index in indices)
-            envelope = records.decode_envelope(head)
-            yield StoredMessage(MessageId(message_id), envelope, frame.body_length, pending)
+            if mask == 1:
+                pending: tuple[PendingRecipient, ...] = (retries.take(message_id, 0),)
+            else:
+                indices = (index for index in range(mask.bit_length()) if mask >> index & 1)
+                pending = tuple(retries.take(message_id, index) for index in indices)
+            envelope = records.decode_envelope(record.head)
+            yield StoredMessage(MessageId(message_id), envelope, record.end - record.body_offset, pending)
 
     def size(self) -> SpoolSize:
         segments = self._index.segments.values()

@@ -10,8 +10,8 @@ from engine.spool import records, scan
 from engine.spool.base import MessageDamaged, format_id
 from engine.spool.files import Files
 from engine.spool.index import Index, Place
-from engine.spool.records import FRAME_SIZE, segment_name
-from engine.spool.scan import Record, Window
+from engine.spool.records import Record, segment_name
+from engine.spool.scan import Window
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +33,11 @@ class Reader:
             data = self._files.pread(self._fd(place.sequence), place.size, place.offset)
         except OSError as error:
             raise SpoolError(f"Message {format_id(message_id)} cannot be read: {error.strerror}") from error
-        frame = records.decode_frame(data, 0, place.offset, self._marker)
-        if frame is not None and frame.end == place.offset + place.size and len(data) == place.size:
-            start = FRAME_SIZE + frame.head_length
-            head, body = data[FRAME_SIZE:start], data[start:]
-            if records.head_is_intact(frame, head) and zlib.crc32(body) == frame.body_crc:
-                return head, body
+        record = records.decode_record(data, 0, place.offset, self._marker)
+        if record is not None and record.size == len(data):
+            body = data[record.body_offset - record.offset :]
+            if zlib.crc32(body) == record.body_crc:
+                return record.head, body
         raise MessageDamaged(f"Message {format_id(message_id)} is damaged on the disk")
 
     def heads(self, message_ids: Iterable[int], index: Index) -> Iterator[tuple[int, Record]]:

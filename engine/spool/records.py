@@ -70,23 +70,19 @@ class Kind(IntEnum):
     BATCH = 3
 
 
-class Frame(NamedTuple):
-    """A record's fixed part: where its head and body lie follows from `offset`."""
+class Record(NamedTuple):
+    """A record whose head is intact; of its body only the place and the checksum are known."""
 
     offset: int
     kind: int
-    head_length: int
-    body_length: int
-    crc: int
+    head: bytes
+    body_offset: int
+    end: int
     body_crc: int
 
     @property
-    def body_offset(self) -> int:
-        return self.offset + FRAME_SIZE + self.head_length
-
-    @property
-    def end(self) -> int:
-        return self.body_offset + self.body_length
+    def size(self) -> int:
+        return self.end - self.offset
 
 
 class SegmentHead(NamedTuple):
@@ -141,19 +137,25 @@ def encode_record(marker: bytes, kind: Kind, head: bytes, body: bytes = b"") -> 
     return _PREFIX.pack(marker, zlib.crc32(checked)) + checked
 
 
-def decode_frame(window: bytes, position: int, offset: int, marker: bytes) -> Frame | None:
-    """The frame at `position` of a window whose place in the file is `offset`; None if there is none."""
-    if not window.startswith(marker, position) or len(window) - position < FRAME_SIZE:
+def head_length(data: bytes, position: int) -> int:
+    """How long a record's head says it is; 0 if not even that is in the buffer."""
+    return int.from_bytes(data[position + _PREFIX.size : position + _PREFIX.size + 4], "little")
+
+
+def decode_record(data: bytes, position: int, offset: int, marker: bytes) -> Record | None:
+    """The record at `position` of a buffer and `offset` of the file; None if its head is not intact."""
+    if len(data) - position < FRAME_SIZE:
         return None
-    crc = int.from_bytes(window[position + MARKER_SIZE : position + _PREFIX.size], "little")
-    head_length, body_length, body_crc, kind = _FIXED.unpack_from(window, position + _PREFIX.size)
-    return Frame(offset, kind, head_length, body_length, crc, body_crc)
-
-
-def head_is_intact(frame: Frame, head: bytes) -> bool:
-    """Whether the head's checksum holds."""
-    fixed = _FIXED.pack(frame.head_length, frame.body_length, frame.body_crc, frame.kind)
-    return zlib.crc32(head, zlib.crc32(fixed)) == frame.crc
+    found, crc = _PREFIX.unpack_from(data, position)
+    if found != marker:
+        return None
+    start = position + _PREFIX.size
+    length, body_length, body_crc, kind = _FIXED.unpack_from(data, start)
+    checked = data[start : position + FRAME_SIZE + length]
+    if zlib.crc32(checked) != crc or len(checked) != _FIXED.size + length:
+        return None
+    body_offset = offset + FRAME_SIZE + length
+    return Record(offset, kind, checked[_FIXED.size :], body_offset, body_offset + body_length, body_crc)
 
 
 def encode_segment(marker: bytes, head: SegmentHead) -> bytes:
@@ -187,17 +189,12 @@ def with_mask(head: bytes, mask: int) -> bytes:
     return _MESSAGE.pack(message_id, received, flags, count, len(packed)) + packed + text
 
 
-def decode_pending(head: bytes) -> tuple[int, int, int]:
-    """Of a MESSAGE head: id, number of recipients, mask of those pending."""
+def decode_pending(head: bytes) -> tuple[int, int, int | None]:
+    """Of a MESSAGE head: id, number of recipients, and in a copy the mask of those pending, else None."""
     message_id, _, _, count, size = _MESSAGE.unpack_from(head)
     if not size:
-        return message_id, count, (1 << count) - 1
+        return message_id, count, None
     return message_id, count, int.from_bytes(head[_MESSAGE.size : _MESSAGE.size + size], "little")
-
-
-def is_copy(head: bytes) -> bool:
-    """Of a MESSAGE head: whether reclaiming wrote it; `store` never writes a mask."""
-    return bool(_MESSAGE.unpack_from(head)[4])
 
 
 def decode_envelope(head: bytes) -> Envelope:

@@ -112,9 +112,9 @@ def _examine(files: Files, path: Path, sequence: int, marker: bytes) -> _File:
         size = files.size(fd)
         window = Window(files, fd, size)
         first = scan.read_record(window, marker, 0)
-        if first is None or first.frame.kind != Kind.SEGMENT:
+        if first is None or first.kind != Kind.SEGMENT:
             return _File(sequence, path, size, _NO_HEAD, scan.next_record(window, marker, 1) < size)
-        filled = scan.read_record(window, marker, first.frame.end) is not None
+        filled = scan.read_record(window, marker, first.end) is not None
         return _File(sequence, path, size, records.decode_segment(first.head), filled)
     except ValueError as error:
         raise SpoolError(f"{path}: {error}") from error
@@ -152,12 +152,16 @@ def _names(successor: _File, file: _File) -> bool:
 
 
 def _apply(group: Group, segment: Segment, found: Recovered) -> None:
-    for frame, head in group.messages:
+    sequence, put, newest = segment.sequence, found.index.put, found.next_id - 1
+    for offset, _, head, _, end, _ in group.messages:
         message_id, recipients, mask = records.decode_pending(head)
-        (segment.copies if records.is_copy(head) else segment.originals).add(message_id)
-        found.next_id = max(found.next_id, message_id + 1)
-        place = Place(segment.sequence, frame.offset, frame.end - frame.offset)
-        found.index.put(message_id, place, recipients, mask)
+        if mask is None:
+            segment.originals.add(message_id)
+        else:
+            segment.copies.add(message_id)
+        newest = max(newest, message_id)
+        put(message_id, Place(sequence, offset, end - offset), recipients, mask)
+    found.next_id = newest + 1
     if group.batch is None:
         return
     segment.mark_bytes += len(group.batch.head)

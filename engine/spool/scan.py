@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from engine.spool import records
 from engine.spool.files import Files
-from engine.spool.records import FRAME_SIZE, Frame, Kind
+from engine.spool.records import FRAME_SIZE, Kind, Record
 
 log = logging.getLogger(__name__)
 
 _WINDOW = 256 * 1024
 _PAGE = 4096
+_USUAL = 512  # most heads fit
 
 
 class Window:
@@ -60,13 +61,6 @@ class Window:
             return bytes(size)
 
 
-class Record(NamedTuple):
-    """A record whose head is intact."""
-
-    frame: Frame
-    head: bytes
-
-
 class Group(NamedTuple):
     """The messages of one commit and its BATCH, which is None where damage has eaten it."""
 
@@ -76,26 +70,24 @@ class Group(NamedTuple):
 
 def read_record(window: Window, marker: bytes, offset: int) -> Record | None:
     """The record at `offset`; None if there is no intact one."""
-    data, position = window.at(offset, FRAME_SIZE)
-    frame = records.decode_frame(data, position, offset, marker)
-    if frame is None or frame.end > window.end:
-        return None
-    data, position = window.at(offset, FRAME_SIZE + frame.head_length)
-    start = position + FRAME_SIZE
-    head = data[start : start + frame.head_length]
-    return Record(frame, head) if records.head_is_intact(frame, head) else None
+    data, position = window.at(offset, _USUAL)
+    length = FRAME_SIZE + records.head_length(data, position)
+    if length > _USUAL and offset + length <= window.end:
+        data, position = window.at(offset, length)
+    record = records.decode_record(data, position, offset, marker)
+    return None if record is None or record.end > window.end else record
 
 
-def body_is_intact(window: Window, frame: Frame) -> bool:
+def body_is_intact(window: Window, record: Record) -> bool:
     """Whether the body's checksum holds."""
-    crc, offset = 0, frame.body_offset
-    while offset < frame.end:
-        piece = window.cut(offset, min(_WINDOW, frame.end - offset))
+    crc, offset = 0, record.body_offset
+    while offset < record.end:
+        piece = window.cut(offset, min(_WINDOW, record.end - offset))
         if not piece:
             return False
         crc = zlib.crc32(piece, crc)
         offset += len(piece)
-    return crc == frame.body_crc
+    return crc == record.body_crc
 
 
 def next_record(window: Window, marker: bytes, offset: int) -> int:
@@ -121,8 +113,8 @@ def proven_length(window: Window, marker: bytes) -> int:
         if record is None:
             offset = next_record(window, marker, offset + 1)
             continue
-        offset = record.frame.end
-        if record.frame.kind == Kind.BATCH:
+        offset = record.end
+        if record.kind == Kind.BATCH:
             proven = max(proven, records.decode_durable(record.head))
     return proven
 
@@ -170,18 +162,18 @@ class SegmentScan:
                     break
                 offset = self.length = after
                 continue
-            offset = record.frame.end
-            if record.frame.kind == Kind.MESSAGE:
+            offset = record.end
+            if record.kind == Kind.MESSAGE:
                 held.append(record)
                 continue
-            if offset > self._proven and not all(body_is_intact(self._window, m.frame) for m in held):
+            if offset > self._proven and not all(body_is_intact(self._window, m) for m in held):
                 break
             self.length = offset
-            if record.frame.kind == Kind.BATCH:
+            if record.kind == Kind.BATCH:
                 yield Group(held, record)
                 held = []
-        if held and held[-1].frame.end <= self._proven:
-            self.length = held[-1].frame.end
+        if held and held[-1].end <= self._proven:
+            self.length = held[-1].end
             yield Group(held, None)
             held = []
         if self.length < self._proven:

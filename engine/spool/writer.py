@@ -236,10 +236,10 @@ def read_back(files: Files, path: Path, marker: bytes, length: int) -> list[str]
         window = scan.Window(files, fd, length)
         reading = scan.SegmentScan(window, marker, length)
         bad = [
-            f"message {m.frame.offset} is damaged"
+            f"message {m.offset} is damaged"
             for group in reading
             for m in group.messages
-            if not scan.body_is_intact(window, m.frame)
+            if not scan.body_is_intact(window, m)
         ]
     finally:
         files.close(fd)
