@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
 from typing import cast
@@ -43,6 +43,7 @@ class ScriptedDns:
         self.soa_seconds: int | None = None
         self.ttl = 300
         self.truncate: set[str] = set()
+        self.delays: dict[str, float] = {}
         self.port = 0
 
     def healthy(self, *zones: str) -> None:
@@ -89,16 +90,23 @@ class ScriptedDns:
 
 
 class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, answer: Callable[[bytes], bytes | None]) -> None:
-        self._answer = answer
+    def __init__(self, dns: ScriptedDns) -> None:
+        self._dns = dns
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # 3.11's selector transport is no DatagramTransport by inheritance
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        reply = self._answer(data)
-        if reply is not None:
+        reply = self._dns.answer(data, tcp=False)
+        if reply is None:
+            return
+        name = str(dnslib.DNSRecord.parse(data).q.qname).rstrip(".").lower()
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._dns.delays.get(name, 0), self._send, reply, addr)
+
+    def _send(self, reply: bytes, addr: tuple[str, int]) -> None:
+        if not self._transport.is_closing():
             self._transport.sendto(reply, addr)
 
 
@@ -122,9 +130,7 @@ async def serving() -> AsyncIterator[ScriptedDns]:
     tcp = await asyncio.start_server(over_tcp, "127.0.0.1", 0)
     dns.port = tcp.sockets[0].getsockname()[1]
     loop = asyncio.get_running_loop()
-    udp, _ = await loop.create_datagram_endpoint(
-        lambda: _Udp(lambda packet: dns.answer(packet, tcp=False)), ("127.0.0.1", dns.port)
-    )
+    udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(dns), ("127.0.0.1", dns.port))
     try:
         yield dns
     finally:

