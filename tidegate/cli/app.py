@@ -54,4 +54,5 @@ def root(
     context.obj = Invocation(config, endpoint, token, token_file, as_json, debug)
 
 
-from tidegate.cli import check, configuration, leases, mail, processes, show  # noqa: E402, F401 - they register
+# they register their commands, in the order that --help lists them
+from tidegate.cli import processes, show, check, leases, mail, configuration  # noqa: E402, F401, I001

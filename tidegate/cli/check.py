@@ -22,7 +22,10 @@ def check(
     ] = None,
     zone: Annotated[list[str] | None, typer.Option(help="Only these lists of the catalogue.")] = None,
 ) -> int:
-    """Ask every list and Sender Score about IPs: listed, clean or unknown. Exit code 10: something found."""
+    """Ask every DNS list and Sender Score about IPs, now.
+
+    Each answer is listed, clean or unknown. Exit code 10: something was found.
+    """
     import asyncio  # noqa: PLC0415
 
     from core.address import parse_ip  # noqa: PLC0415

@@ -17,7 +17,10 @@ app.add_typer(group, name="config")
 def check_config(
     context: typer.Context, file: Annotated[str | None, typer.Argument(metavar="[FILE]")] = None
 ) -> int:
-    """Check a configuration file: every mistake at once, with file, line, and what to write instead."""
+    """Find every mistake of a configuration file.
+
+    Each with file and line, and what to write instead.
+    """
     from tidegate.config.load import load  # noqa: PLC0415
     from tidegate.config.problems import ConfigErrors  # noqa: PLC0415
 

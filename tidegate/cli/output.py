@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.duration import format_duration
 from core.text import printable
 
 WIDTH = 100
@@ -91,6 +90,8 @@ def ago(at: datetime | None, now: datetime) -> str:
 
 def rough(duration: timedelta) -> str:
     """A duration in its two largest units."""
+    from core.duration import format_duration  # noqa: PLC0415 - brings pydantic, which --help can do without
+
     seconds = duration.total_seconds()
     step = 1 if seconds < 3_600 else 60 if seconds < 86_400 else 3_600
     return format_duration(timedelta(seconds=seconds // step * step))

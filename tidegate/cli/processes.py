@@ -40,7 +40,7 @@ def watch(context: typer.Context) -> int:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def demo(context: typer.Context) -> int:
-    """See the whole loop in three minutes, on loopback: listing, cut, mail, recovery."""
+    """See the whole loop in three minutes, on loopback."""
     from tidegate.demo import main  # noqa: PLC0415
 
     return int(main(context.args) or 0)

@@ -37,7 +37,10 @@ def queues(
     errors: Errors = False,
     sort: Sort = "name",
 ) -> None:
-    """Queues with recipients, mode, next retry and last error; one queue domain/vmta in full."""
+    """Queues, or one queue domain/vmta in full.
+
+    st: B backoff, P paused. Numbers are recipients; retry and times are in this machine's zone.
+    """
     _queues(context, name, sort, {"mode": mode, "paused": paused, "maxitems": maxitems, "errors": errors})
 
 
@@ -77,7 +80,7 @@ def _queues(context: typer.Context, name: str | None, sort: str, filters: dict[s
 
 @show.command("status", epilog=EVERYWHERE)
 def status(context: typer.Context) -> None:
-    """The engine: up since when, traffic, queues, connections."""
+    """The engine: traffic, queues, connections."""
     from tidegate.cli import engine_view  # noqa: PLC0415
 
     asked = invocation.of(context)
@@ -88,7 +91,7 @@ def status(context: typer.Context) -> None:
 
 @show.command("leases", epilog=EVERYWHERE)
 def leases(context: typer.Context) -> None:
-    """Limits put on at run time: by whom, why, until when."""
+    """Limits put on at run time, by whom, why, until when."""
     from tidegate.cli import engine_view  # noqa: PLC0415
     from tidegate.cli.queue_view import now_of  # noqa: PLC0415
 
@@ -104,7 +107,7 @@ def leases(context: typer.Context) -> None:
 
 @show.command("ips", epilog=EVERYWHERE)
 def ips(context: typer.Context) -> None:
-    """Each source IP: its worst state, what the lists and scores say, the age of that, its leases."""
+    """Source IPs: worst state, lists, scores, data age, leases."""
     from tidegate.cli import monitor_view  # noqa: PLC0415
 
     asked = invocation.of(context)
@@ -127,7 +130,7 @@ def incidents(
 
 @show.command("sources", epilog=EVERYWHERE)
 def sources(context: typer.Context) -> None:
-    """Each reputation source: last success, last error, how blind we are on it."""
+    """Reputation sources: last success, failures, why."""
     from tidegate.cli import monitor_view  # noqa: PLC0415
 
     asked = invocation.of(context)
@@ -141,7 +144,10 @@ def explain(
     ip: Annotated[str, typer.Argument(metavar="IP")],
     provider: Annotated[str | None, typer.Argument(metavar="[PROVIDER]")] = None,
 ) -> None:
-    """Every limit on an IP: which one binds, who set it, why, until when."""
+    """Show every limit on an IP, and which one binds.
+
+    Each with who set it, why, since when and until when.
+    """
     from tidegate.cli import engine_view  # noqa: PLC0415
     from tidegate.cli.queue_view import now_of  # noqa: PLC0415
 

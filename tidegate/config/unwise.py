@@ -22,7 +22,7 @@ def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     if controller is not None and engine is not None and not meets(controller, engine):
         yield (
             ("controller", "engine", "url"),
-            f"the controller asks {controller.engine.url}, this engine listens on {engine.control_api.listen}",
+            f"the controller asks {controller.engine.url}, this engine is at {engine.control_api.listen}",
         )
     clock = sections.get("clock")
     if clock is not None and clock.speed != 1:
