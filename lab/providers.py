@@ -49,7 +49,7 @@ class MailboxProvider:
     look_again_after = timedelta(minutes=10)
     """How long (lab clock) a DNS answer about a peer is believed."""
 
-    def __init__(  # noqa: PLR0913 - all keyword wiring
+    def __init__(
         self,
         provider: Provider,
         *,

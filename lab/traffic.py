@@ -151,7 +151,7 @@ class Connection:
 class Traffic:
     """Offers messages to `host`:`port` over several connections at a time; call `close` in the end."""
 
-    def __init__(  # noqa: PLR0913 - all keyword wiring
+    def __init__(
         self, host: str, port: int, *, clock: Clock, run: str = "lab", seed: int = 1, connections: int = 4
     ) -> None:
         self.outcome = Outcome()

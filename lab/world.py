@@ -58,7 +58,7 @@ class Lab:
     can kill the one without the other. `engine_port` and `api_port` are set aside for the engine.
     """
 
-    def __init__(  # noqa: PLR0913 - all keyword wiring
+    def __init__(
         self,
         clock: Clock,
         *,
