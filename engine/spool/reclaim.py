@@ -39,11 +39,16 @@ def next_step(segments: Iterable[Segment]) -> Step | None:
     for segment in closed[:reach]:
         if segment.live == 0 and not _marks_needed(segment, ordered):
             return Step(segment.sequence, Reason.DEAD)
-    wasteful = [s for s in closed[:-_YOUNG][:reach] if s.mostly_waste and not s.damaged]
+    wasteful = [segment for segment in closed[:reach] if _wasteful(segment, ordered[-1])]
     if not wasteful:
         return None
     best = min(wasteful, key=lambda segment: segment.kept_bytes / max(1, segment.length))
     return Step(best.sequence, Reason.WASTE)
+
+
+def _wasteful(segment: Segment, newest: Segment) -> bool:
+    young = segment.sequence >= newest.sequence - _YOUNG
+    return segment.mostly_waste and not segment.damaged and not young
 
 
 def _marks_needed(segment: Segment, ordered: Sequence[Segment]) -> bool:

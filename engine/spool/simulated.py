@@ -41,7 +41,8 @@ class SimulatedDisk:
     """Implements Files in memory. `capacity` in bytes; None has room for ever.
 
     `calls` counts the calls that change something; `faults` maps such a number, from 1, to the errno it
-    fails with, or to 0 for a short write.
+    fails with, or to 0 for a short write; `permanent` fails a call by name; `failed` tells which did.
+    After `cut_after` calls the power is off.
     """
 
     def __init__(self, capacity: int | None = None) -> None:
@@ -49,6 +50,8 @@ class SimulatedDisk:
         self.calls = 0
         self.faults: dict[int, int] = {}
         self.permanent: dict[str, int] = {}
+        self.cut_after: int | None = None
+        self.failed: list[str] = []
         self.bad_reads: set[tuple[str, int]] = set()
         self._names: dict[str, _Inode] = {}
         self._durable_names: dict[str, _Inode] = {}
@@ -201,10 +204,13 @@ class SimulatedDisk:
     def _changing(self, call: str) -> Iterator[bool]:
         """Count a call and let it fail if it is its turn; yields whether to write too little."""
         with self._mutex:
-            if self._unplugged:
+            if self._unplugged or self.calls == self.cut_after:
+                self._unplugged = True
                 raise Unplugged(errno.EIO, "unplugged")
             self.calls += 1
             code = self.faults.pop(self.calls, self.permanent.get(call))
+            if code is not None:
+                self.failed.append(call)
             if code:
                 raise OSError(code, os.strerror(code))
             yield code == 0
