@@ -74,6 +74,7 @@ def _follow(
             "last_alarm_at": now,
             "last_move_at": now,
             "raised": False,
+            "bottom": target,
             "rule": RULE,
             "cause": f"{names} cut this IP within {hours:.0f} hours",
             "evidence": (*state.evidence, f"coupling:{now:%Y-%m-%dT%H:%MZ}")[-20:],

@@ -159,6 +159,7 @@ def _cut(
         "last_alarm_at": now,
         "last_move_at": now,
         "raised": False,
+        "bottom": target,
     }
     dwelling = state.cut_dwell_until is not None and now < state.cut_dwell_until
     if cuts:
@@ -248,8 +249,9 @@ def _rate(
 ) -> Rate:
     per_hour = base.per_hour * state.level
     if state.raised and evidence.best_hour is not None:
-        least = max(settings.floor.rate.per_hour, settings.floor.share * base.per_hour)
-        per_hour = min(per_hour, max(least, settings.recovery.doubling * evidence.best_hour))
+        # a bound on growth alone: a step up never takes away what flowed before it
+        most = max(base.per_hour * state.bottom, settings.recovery.doubling * evidence.best_hour)
+        per_hour = min(per_hour, most)
     return operator_limit.strictest(Rate.from_per_hour(per_hour))
 
 

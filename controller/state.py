@@ -36,7 +36,8 @@ class ScopeState(BaseModel):
     `level` is one number for caps and cuts alike, so that nothing jumps when a cap ends: it stays where it
     was held and climbs from there. `last_cut_at` is when the last tightening took effect: evidence whose
     activity ended before does not tighten again. `cut_from` and `cut_at` describe the last cut by factors,
-    so that a worse signal within the dwell deepens it and does not compound.
+    so that a worse signal within the dwell deepens it and does not compound. `bottom` is the level that the
+    recovery started from.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +57,7 @@ class ScopeState(BaseModel):
     last_alarm_at: datetime | None = None
     last_move_at: datetime | None = None
     raised: bool = False
+    bottom: float = 1.0
     rule: str = ""
     cause: str = ""
     evidence: tuple[str, ...] = ()

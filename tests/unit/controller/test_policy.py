@@ -149,10 +149,10 @@ def test_the_operators_limit_is_never_exceeded() -> None:
 
 def test_while_recovering_at_most_twice_the_best_hour_of_the_day_flows() -> None:
     state = decide(signals=[cap(0.1)]).state
-    raised = decide(state, now=NOON + 3 * HOUR, best_hour=40)
-    assert (raised.move, str(raised.want)) == (Move.RAISED, "80/h")
+    raised = decide(state, now=NOON + 3 * HOUR, best_hour=60)
+    assert (raised.move, str(raised.want)) == (Move.RAISED, "120/h")
     idle = decide(state, now=NOON + 3 * HOUR, best_hour=0)
-    assert str(idle.want) == "20/h"
+    assert str(idle.want) == "100/h"
     assert str(decide(state, [cap(0.1)], NOON + HOUR, best_hour=1).want) == "100/h"
 
 
