@@ -1,5 +1,6 @@
 """Writes down what was decided: states, lease changes, audit, timelines; in the caller's transaction."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from re import compile as regex
@@ -11,6 +12,7 @@ from controller.fleet import Verdict
 from controller.policy import Decision, Move
 from controller.settings import ControllerSettings, Mode
 from controller.state import REST, ScopeState
+from core.address import IpAddress
 from core.errors import NotFoundError
 from core.lease import Directive, Scope, automatic_key
 from core.rate import Rate
@@ -18,6 +20,8 @@ from storage import audit, incidents, leases, scopes
 from storage.audit import AuditEntry
 from storage.incidents import EventKind, IncidentEvent
 from storage.leases import LeaseChange
+
+log = logging.getLogger(__name__)
 
 _INCIDENT = regex(r"INC-(\d+)\Z")
 
@@ -114,6 +118,19 @@ def _record(session: Session, change: LeaseChange, decision: Decision) -> None:
     )
     if change.directive is Directive.SOURCE_IP_MAX_MSG_RATE:
         _tell(session, change, f"{reconcile.ACTOR} {verb}: {line(change, decision)}")
+
+
+def write_withheld(session: Session, ips: Iterable[IpAddress], now: datetime) -> None:
+    """Record that the blast-radius guard holds caps back, so that a person looks."""
+    for ip in sorted(ips, key=str):
+        reason = "slow signals would take away too much of the fleet at once; replies still act"
+        log.warning(
+            "The guard holds back caps on an IP.", extra={"event": "controller.withheld", "ip": str(ip)}
+        )
+        audit.append(
+            session,
+            AuditEntry(at=now, actor=reconcile.ACTOR, action="withhold caps", subject=str(ip), reason=reason),
+        )
 
 
 def line(change: LeaseChange, decision: Decision) -> str:

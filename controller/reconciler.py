@@ -73,6 +73,7 @@ class Reconciler:
         self._epoch: int | None = None
         self._last_full: datetime | None = None
         self._fenced = ""
+        self._withheld: frozenset[IpAddress] = frozenset()
 
     async def run(self, clock: Clock) -> None:
         """Tick for ever, `interval` apart."""
@@ -139,6 +140,8 @@ class Reconciler:
             )
             verdict = fleet.judge(world, states, now, settings)
             changes = journal.write(session, verdict, states, now, settings)
+            journal.write_withheld(session, verdict.withheld - self._withheld, now)
+        self._withheld = verdict.withheld
         planned = tuple(change for change in changes if change.mode != str(Mode.ENFORCE))
         enforced = {scope for scope in verdict.decisions if self._mode(verdict, scope) is Mode.ENFORCE}
         wanted = reconcile.wanted(verdict, now, epoch, settings.leases)

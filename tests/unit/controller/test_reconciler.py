@@ -342,6 +342,21 @@ async def test_a_throttle_that_lasts_too_long_is_reported(stage: Stage) -> None:
     assert report_.overdue == (scope(),)
 
 
+async def test_what_the_guard_holds_back_is_put_before_a_person_once(stage: Stage) -> None:
+    ips = [f"203.0.113.{n}" for n in range(20)]
+    stage.driver.reports = {one.scope: one for one in (report("other", ip) for ip in ips)}
+    with database.session(stage.engine) as session:
+        for ip in ips:
+            listed = incident(ip=ip, at=stage.clock.now()).model_dump(exclude={"number", "state"})
+            incidents.open_incident(session, NewIncident.model_validate(listed))
+    report_ = await stage.tick()
+    await stage.tick(MINUTE)
+    with database.reading(stage.engine) as session:
+        withheld = [e for e in audit.entries(session) if e.action == "withhold caps"]
+    assert len(withheld) == len(report_.withheld) == 15
+    assert len(report_.sent) == 5
+
+
 def test_minutes_add_up_to_hours_and_count_once() -> None:
     at = NOON + 5 * MINUTE
     rows = [minute(at, delivered=3), minute(at, delivered=3), minute(at + MINUTE, delivered=4, blocked=1)]
