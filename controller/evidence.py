@@ -22,6 +22,8 @@ from storage.scopes import ScopeHour
 
 GOOGLE = "google"
 SNDS = "snds"
+_EVERY_LIST = frozenset({"", "every-zone"})
+"""Metrics of blindness that are about no single list (monitor.detection.blind)."""
 SNDS_SOURCES = frozenset({Source.SNDS_DATA, Source.SNDS_STATUS})
 
 
@@ -66,7 +68,11 @@ class Evidence:
 
 
 def from_incidents(
-    incidents: Iterable[Incident], scope: Scope, overridden: Sequence[str], settings: CapSettings
+    incidents: Iterable[Incident],
+    scope: Scope,
+    overridden: Sequence[str],
+    now: datetime,
+    settings: CapSettings,
 ) -> list[Signal]:
     """The caps that open incidents put on a scope. `overridden`: patterns of rules or fingerprints."""
     found = []
@@ -77,7 +83,7 @@ def from_incidents(
             continue
         level = cap(incident, scope.provider, settings)
         if level is not None and level < 1:
-            found.append(_cap_signal(incident, level))
+            found.append(_cap_signal(incident, level, now))
     return found
 
 
@@ -143,21 +149,27 @@ def source_name(source: Source, metric: str) -> str:
 
 
 def blind_sources(incidents: Iterable[Incident]) -> frozenset[str]:
-    """The sources that open incidents call blind; a DNSBL incident without a zone means all zones."""
-    return frozenset(source_name(i.source, i.metric or "*") for i in incidents if i.rule is Rule.BLIND)
+    """The sources that open incidents call blind; one about the resolver means every DNS list."""
+    return frozenset(
+        source_name(i.source, "*" if i.metric in _EVERY_LIST else i.metric)
+        for i in incidents
+        if i.rule is Rule.BLIND
+    )
 
 
 def is_blind(source: str, blind: frozenset[str]) -> bool:
     return any(fnmatchcase(source, pattern) for pattern in blind)
 
 
-def _cap_signal(incident: Incident, level: float) -> Signal:
+def _cap_signal(incident: Incident, level: float, now: datetime) -> Signal:
+    # a DNS list says what holds now, as long as its incident is open; SNDS and scores speak of days gone by
+    is_current = incident.source is Source.DNSBL
     return Signal(
         value=level,
         rule=str(incident.rule),
         id=incident.label,
         effect=Effect.CAP,
-        period_end=incident.evidence_end,
+        period_end=max(now, incident.evidence_end) if is_current else incident.evidence_end,
         text=f"{printable(incident.title, 160)} ({incident.label})",
         source=source_name(incident.source, incident.metric),
     )
@@ -253,4 +265,4 @@ def gather(
     if scope.provider != EVERY:
         measured += from_replies(counts.minutes, scope, since, now, settings.replies)
     allowed = [s for s in measured if not any(fnmatchcase(s.rule, p) for p in overridden)]
-    return tuple(sorted({*from_incidents(incidents, scope, overridden, settings.caps), *allowed}))
+    return tuple(sorted({*from_incidents(incidents, scope, overridden, now, settings.caps), *allowed}))

@@ -50,14 +50,14 @@ def test_every_rule_is_in_the_table_or_is_only_told() -> None:
 
 def test_only_incidents_about_this_ip_count() -> None:
     others = [incident(ip="203.0.113.8"), incident(kind=IncidentKind.SOURCE)]
-    assert evidence.from_incidents(others, scope(), (), SETTINGS.caps) == []
+    assert evidence.from_incidents(others, scope(), (), NOON, SETTINGS.caps) == []
 
 
 def test_an_override_takes_a_rule_or_one_problem_out() -> None:
     one = incident()
     for pattern in ("dnsbl-listed", one.fingerprint, "ip:*:zen.example", "*"):
-        assert evidence.from_incidents([one], scope(), (pattern,), SETTINGS.caps) == []
-    assert len(evidence.from_incidents([one], scope(), ("snds-red",), SETTINGS.caps)) == 1
+        assert evidence.from_incidents([one], scope(), (pattern,), NOON, SETTINGS.caps) == []
+    assert len(evidence.from_incidents([one], scope(), ("snds-red",), NOON, SETTINGS.caps)) == 1
 
 
 def found(*minutes: object, since: object = None) -> list[tuple[str, float]]:
@@ -134,7 +134,17 @@ def test_blind_sources_are_named_as_signals_name_them() -> None:
     assert blind == {"dnsbl:zen.example"}
     assert evidence.is_blind("dnsbl:zen.example", blind)
     assert not evidence.is_blind("dnsbl:other.example", blind)
-    assert evidence.is_blind("dnsbl:any", evidence.blind_sources([incident(Rule.BLIND, metric="")]))
+    for metric in ("", "every-zone"):
+        everything = evidence.blind_sources([incident(Rule.BLIND, metric=metric)])
+        assert evidence.is_blind("dnsbl:any", everything)
+        assert not evidence.is_blind("snds", everything)
+
+
+def test_a_listing_is_as_new_as_the_look_and_snds_as_old_as_its_day() -> None:
+    day_ago = NOON - 24 * HOUR
+    for rule, end in ((Rule.DNSBL_LISTED, NOON), (Rule.SNDS_RED, day_ago)):
+        (signal,) = evidence.from_incidents([incident(rule, at=day_ago)], scope(), (), NOON, SETTINGS.caps)
+        assert signal.period_end == end
 
 
 def test_gathering_the_same_twice_is_gathering_it_once() -> None:
