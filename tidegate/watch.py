@@ -25,7 +25,7 @@ from monitor.notifications import plan_mail
 from monitor.notifications.sender import Sender
 from monitor.watcher import LookAgain, Watcher, WatchResult
 from storage import database, readings
-from tidegate import plans, process
+from tidegate import digests, plans, process
 from tidegate.config.load import Loaded
 from tidegate.config.model import Config
 from tidegate.jobs import Jobs, Work
@@ -124,6 +124,7 @@ class Watch:
             lambda: self._control(reconciler),
             first=FIRST + STAGGER * len(collectors),
         )
+        digests.plan(self._jobs, self._engine, self.clock, self.config.monitor, self._at_desk)
 
     def _round_of(self, collector: Collector) -> Work:
         fleet = [source.address for source in self.config.source_ips]

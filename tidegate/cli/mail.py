@@ -1,1 +1,54 @@
 """`digest`, `notify test`."""
+
+from typing import Annotated
+
+import typer
+
+from core.errors import OperatorError
+from tidegate.cli import invocation
+from tidegate.cli.app import EVERYWHERE, app
+
+notify = typer.Typer(no_args_is_help=True, help="Mail about incidents.", epilog=EVERYWHERE)
+app.add_typer(notify, name="notify")
+
+
+@app.command(epilog=EVERYWHERE)
+def digest(
+    context: typer.Context,
+    *,
+    text: Annotated[
+        bool, typer.Option("--text", help="As text; this is what you get without an option.")
+    ] = False,
+    html: Annotated[bool, typer.Option("--html", help="As HTML.")] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Mail it to its readers now; once per week and reader.")
+    ] = False,
+    week: Annotated[
+        str | None, typer.Option(metavar="2026-W47", help="Which week; default the last full one.")
+    ] = None,
+) -> int:
+    """Print or mail the weekly digest."""
+    from tidegate.cli import letters  # noqa: PLC0415 - keeps --help fast
+
+    asked = invocation.of(context)
+    if sum((text, html, send)) > 1:
+        raise OperatorError("give one of --text, --html and --send")
+    if send and week:
+        raise OperatorError("--send mails the last full week; leave --week out")
+    if send:
+        return letters.send_digest(asked)
+    letters.show_digest(asked, week, html=html)
+    return 0
+
+
+@notify.command("test", epilog=EVERYWHERE)
+def notify_test(
+    context: typer.Context,
+    scenario: Annotated[
+        str, typer.Option(metavar="listed|throttled|resolved|digest", help="Which mail is rehearsed.")
+    ] = "listed",
+) -> int:
+    """Send a mail about a made-up incident over the real path."""
+    from tidegate.cli import letters  # noqa: PLC0415 - keeps --help fast
+
+    return letters.rehearse(invocation.of(context), scenario)

@@ -326,3 +326,34 @@ def test_an_empty_database_is_shown_as_such(
 @pytest.mark.usefixtures("asked")
 def test_an_incident_that_does_not_exist_is_exit_code_4(tmp_path: Path) -> None:
     assert run(["show", "incidents", "7", "-c", config_with_database(tmp_path)]) == 4
+
+
+def test_the_digest_is_printed_as_text_html_and_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config_with_database(tmp_path)
+    assert run(["digest", "-c", file]) == 0
+    assert "week" in capsys.readouterr().out
+    assert run(["digest", "--html", "-c", file]) == 0
+    assert "</html>" in capsys.readouterr().out
+    assert run(["digest", "--week", "2026-W40", "--json", "-c", file]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["schema"], document["week"]) == ("digest/v1", "2026-W40")
+    assert run(["digest", "--week", "40", "-c", file]) == 1
+    assert "is not a week" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["notify", "test", "--scenario", "doom"], "there is no scenario 'doom'; write one of listed"),
+        (["notify", "test"], "nobody is told about incidents"),
+        (["digest", "--send"], "nobody reads the digest"),
+        (["digest", "--html", "--send"], "give one of"),
+    ],
+)
+def test_mail_that_cannot_be_sent_is_explained(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*words, "-c", config_with_database(tmp_path)]) == 1
+    assert said in capsys.readouterr().err

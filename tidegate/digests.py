@@ -1,0 +1,44 @@
+"""When the digest goes out: once per time zone that its readers live in."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import Engine
+
+from core.clock import Clock
+from monitor.digest import mail
+from monitor.digest.settings import DigestRecipient, DigestSettings
+from monitor.settings import MonitorSettings
+from storage import database
+from tidegate.jobs import Jobs
+
+AtDesk = Callable[[Callable[[], object]], Awaitable[object]]
+
+
+def by_zone(settings: MonitorSettings) -> dict[str, DigestSettings]:
+    """The digest's settings for each zone, with the readers of that zone alone.
+
+    A reader's week is over when it is over where they live, so each zone has its own moment.
+    """
+    readers: dict[str, list[DigestRecipient]] = defaultdict(list)
+    for reader in mail.readers(settings.digest, settings.notifications):
+        readers[str(reader.time_zone or settings.digest.time_zone)].append(reader)
+    return {zone: settings.digest.model_copy(update={"recipients": found}) for zone, found in readers.items()}
+
+
+def plan(jobs: Jobs, engine: Engine, clock: Clock, settings: MonitorSettings, at_desk: AtDesk) -> None:
+    """Give each zone its cron job. A digest that is in the outbox already is not put there again."""
+    if not settings.digest.enabled:
+        return
+    for zone, digest in by_zone(settings).items():
+        jobs.cron(f"digest:{zone}", digest.cron, zone, _work(engine, clock, digest, settings, at_desk))
+
+
+def _work(
+    engine: Engine, clock: Clock, digest: DigestSettings, settings: MonitorSettings, at_desk: AtDesk
+) -> Callable[[], Awaitable[object]]:
+    def put() -> None:
+        with database.session(engine) as session:
+            mail.put_digests(session, clock.now(), digest, settings.notifications)
+
+    return lambda: at_desk(put)
