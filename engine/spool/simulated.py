@@ -69,7 +69,7 @@ class SimulatedDisk:
             self._unplugged = True
             after = SimulatedDisk(self.capacity)
             names = dict(self._durable_names)
-            for name in {*self._names, *names}:
+            for name in sorted({*self._names, *names}):
                 if rng.random() < 0.5:  # any change of the directory may have reached the disk or not
                     now = self._names.get(name)
                     names.pop(name, None)
