@@ -1,0 +1,48 @@
+"""What became of a transaction, recipient by recipient."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.smtp.reply import Reply
+
+
+class Stage(StrEnum):
+    """What the deciding reply answered, or what we waited for when there was none."""
+
+    CONNECT = "connect"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    FINAL_DOT = "final dot"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What to deliver. `content` has CR LF line ends throughout (`data.normalise`) and is not dot-stuffed."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    eight_bit: bool = False
+    smtp_utf8: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientOutcome:
+    """One recipient's final answer. `reply.speaker` says whether the peer gave it or we did."""
+
+    recipient: str
+    reply: Reply
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionResult:
+    """One outcome per recipient, in the envelope's order; whether the connection can take another message.
+
+    An outcome at FINAL_DOT whose speaker is ourselves is the window of RFC 1047: the peer may have taken
+    the message and we do not know.
+    """
+
+    outcomes: tuple[RecipientOutcome, ...]
+    usable: bool
