@@ -4,11 +4,13 @@ A job that raises is logged with its name and leaves the others alone. Times are
 that runs 600 times as fast polls 600 times as often.
 """
 
+import asyncio
 import logging
 import random
 import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -38,13 +40,22 @@ class Jobs:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": _MISFIRE_GRACE},
         )
         self._one_off = 0
+        self._running: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
         self._scheduler.start()
 
-    def stop(self) -> None:
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    async def stop(self, grace: float = 10.0) -> None:
+        """Start nothing new, give what runs `grace` real seconds to finish, then cancel it."""
+        if not self._scheduler.running:
+            return
+        self._scheduler.pause()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
 
     def every(self, name: str, interval: timedelta, work: Work, *, first: timedelta) -> None:
         """Run `work` after `first`, then every `interval`, spread by up to a tenth of it.
@@ -67,14 +78,25 @@ class Jobs:
 
     def _guarded(self, name: str, work: Work) -> Work:
         async def run() -> None:
+            task = asyncio.current_task()
+            if task is not None:
+                self._running.add(task)
             try:
                 await work()
+            except asyncio.CancelledError:
+                log.warning(
+                    "The job %s was not finished in time and was cancelled",
+                    name,
+                    extra={"event": "job.cancelled", "job": name},
+                )
             except Exception:
                 log.exception(
                     "The job %s failed; it runs again at its next time",
                     name,
                     extra={"event": "job.failed", "job": name},
                 )
+            finally:
+                self._running.discard(task)
 
         return run
 

@@ -81,7 +81,7 @@ class Watch:
             )
             await stop.wait()
         finally:
-            self._jobs.stop()
+            await self._jobs.stop()
             async with self._desk:  # what is being written is finished first
                 for collector in collectors:
                     await collector.aclose()

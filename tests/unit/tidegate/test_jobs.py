@@ -116,7 +116,7 @@ async def test_a_job_that_fails_is_logged_with_its_name_and_leaves_the_others_al
         jobs.start()
         async with asyncio.timeout(10):
             await thrice.wait()
-        jobs.stop()
+        await jobs.stop()
     assert "The job ill failed" in caplog.text
     assert "well" not in caplog.text
 
@@ -146,5 +146,32 @@ async def test_a_job_is_never_run_beside_itself() -> None:
     jobs.start()
     async with asyncio.timeout(10):
         await done.wait()
-    jobs.stop()
+    await jobs.stop()
     assert most == 1
+
+
+async def test_what_runs_is_finished_on_stop_and_what_takes_too_long_is_cancelled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    said: list[str] = []
+    both = asyncio.Event()
+
+    async def short() -> None:
+        await both.wait()
+        await asyncio.sleep(0.05)
+        said.append("finished")
+
+    async def long() -> None:
+        both.set()
+        await asyncio.Event().wait()
+
+    jobs = Jobs(SystemClock())
+    jobs.once("short", timedelta(0), short)
+    jobs.once("long", timedelta(0), long)
+    jobs.start()
+    async with asyncio.timeout(10):
+        await both.wait()
+        await jobs.stop(grace=0.3)
+    assert said == ["finished"]
+    assert "The job long was not finished in time" in caplog.text
+    assert "Traceback" not in caplog.text
