@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from core.reading import Reading, Source
 from monitor.detection import decrease, dnsbl, sender_score, snds
-from monitor.detection.finding import Finding
+from monitor.detection.finding import Finding, FindingState
 from monitor.detection.samples import Samples, ordered
 from monitor.detection.settings import DetectionSettings
 
@@ -16,6 +16,7 @@ _SNDS_DATA = {
     "trap-hits": snds.trap_hits,
     "complaint-rate": snds.complaint_rate,
 }
+_SURE = {FindingState.ACTIVE, FindingState.CLEARING}
 
 
 def detect(history: Iterable[Reading], rules: DetectionSettings) -> list[Finding]:
@@ -23,7 +24,12 @@ def detect(history: Iterable[Reading], rules: DetectionSettings) -> list[Finding
     samples = ordered(history)[-HISTORY:]
     if not samples:
         return []
-    return [*_levels(samples, rules), *decrease.decrease(samples, rules.decrease)]
+    levels = _levels(samples, rules)
+    falls = decrease.decrease(samples, rules.decrease)
+    if any(finding.state in _SURE for finding in levels):
+        # a rule that is sure says it better; an early warning that was given stands until all is clear
+        falls = []
+    return [*levels, *falls]
 
 
 def _levels(samples: Samples, rules: DetectionSettings) -> list[Finding]:

@@ -1,11 +1,9 @@
 """What the operator may set about the weekly digest."""
 
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from core.duration import Duration
 from core.settings import Settings
 from monitor.notifications.settings import MailAddress
 
@@ -32,4 +30,3 @@ class DigestSettings(Settings):
         default=False, description="Whether a week in which nothing happened sends no digest at all."
     )
     rows: int = Field(default=20, ge=1, description="How many IPs are shown one by one, worst first.")
-    length: Duration = Field(default=timedelta(days=7), description="How much time one digest covers.")

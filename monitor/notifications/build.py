@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.incident import Incident, IncidentKind
+from core.incident import Incident, IncidentKind, Rule
 from core.text import printable
 from monitor.incidents.telling import Account, Why
 from monitor.notifications import advice, deeds, wording
-from monitor.notifications.facts import Facts, Move
+from monitor.notifications.facts import Facts, Move, is_about_ips
 from monitor.notifications.settings import NotificationSettings
 from monitor.notifications.views import Exhibit, IncidentView, Member, Row
 from storage.incidents import EventKind
@@ -23,7 +23,24 @@ _HEADINGS = {
     Why.REMINDER: "Reminder",
     Why.RESOLVED: "Resolved",
 }
-_HIDDEN = {"said", "zone_name", "delist_url", "lookup_url", "why", "first-hit", "flapping", "tier", "ttl"}
+_HIDDEN = {
+    "said",
+    "value",
+    "score",
+    "period_stated",
+    "scope",
+    "severity",
+    "last",
+    "blocked_column",
+    "zone_name",
+    "delist_url",
+    "lookup_url",
+    "why",
+    "first-hit",
+    "flapping",
+    "tier",
+    "ttl",
+}
 _NAMES = {"answer": "A record", "codes": "meaning", "reason": "TXT record", "zone": "list", "row": "SNDS row"}
 
 
@@ -40,6 +57,7 @@ class _Build:
     def view(self, test: str) -> IncidentView:
         mailing = self.facts.mailing
         over = mailing.why is Why.RESOLVED
+        brief = over or mailing.why is Why.UPDATE
         done = deeds.of(self.facts, self.settings.time_zone)
         return IncidentView(
             heading=self._heading(),
@@ -47,16 +65,17 @@ class _Build:
             tone=max((m.incident.severity for m in mailing.members), key=lambda s: s.rank),
             is_over=over,
             verdict=self._verdict(),
-            consequence="" if over else deeds.consequence(self.facts),
+            consequence="" if brief else deeds.consequence(self.facts),
+            summary="" if brief else self._summary(),
             news=self._news(),
             members=self._members(),
             rows=self._rows(),
             collapsed=self._collapsed(),
             deeds=done,
-            deed_note=deeds.note(self.facts),
-            exhibits=() if over else self._exhibits(),
-            steps=() if over else advice.steps(self._topic, self._when(self._topic.opened_at)),
-            commands=() if over else advice.commands(self._topic, deeds.standing_keys(self.facts)),
+            deed_note=deeds.note(self.facts, done),
+            exhibits=() if brief else self._exhibits(),
+            steps=() if brief else advice.steps(self._topic, self._when(self._topic.opened_at)),
+            commands=() if over else advice.commands(self._topic, deeds.standing_keys(self.facts, done)),
             elsewhere=self._elsewhere(),
             why=self._why(),
             link=self._link(),
@@ -88,13 +107,18 @@ class _Build:
             case Why.BASELINE:
                 return f"{several} of {self.facts.watched} already had trouble at the first look."
             case Why.RESOLVED:
-                return f"Over after {self._duration()}: {title}."
+                return f"Over after {self._duration()}: {printable(self._topic.title, 120)}."
             case Why.REMINDER:
                 return f"Still open after {age}: {title}."
             case Why.NEW:
                 return f"{several} at once: {title}, and others." if ips > 1 else f"{title}."
             case _:
                 return _sentence(self._latest_words() or title)
+
+    def _summary(self) -> str:
+        # a listing says nothing that the table does not say; several incidents are listed one by one
+        told = len(self.facts.mailing.members) > 1 or self._topic.rule is Rule.DNSBL_LISTED
+        return "" if told else _sentence(printable(self._topic.summary, 500))
 
     def _duration(self) -> str:
         opened = min(m.incident.opened_at for m in self.facts.mailing.members)
@@ -106,7 +130,8 @@ class _Build:
         if not fresh:
             return ""
         _, account, event = max(fresh, key=lambda f: f[0])
-        return f"{account.incident.ip or 'Monitoring'}: {printable(event.text, 300)}"
+        words, subject = printable(event.text, 300), str(account.incident.ip or "Monitoring")
+        return words if subject in words else f"{subject}: {words}"
 
     def _news(self) -> tuple[tuple[str, str], ...]:
         lines = [(e.at, m, e.kind, e.text) for m in self.facts.mailing.members for e in m.untold]
@@ -171,11 +196,12 @@ class _Build:
         mine = {m.incident.ip for m in self.facts.mailing.members}
         ill = {i.ip for i in self.facts.elsewhere if i.ip is not None} - mine
         blind = [i for i in self.facts.elsewhere if i.kind is IncidentKind.SOURCE]
+        fallback = "every source answers" if is_about_ips(self.facts) else "every other source answers"
         fine = max(0, self.facts.watched - len(ill) - len({ip for ip in mine if ip}))
-        parts = [f"{wording.count(fine, 'other IP')} OK"]
+        parts = [f"{wording.count(fine, 'other IP')} OK" if fine or ill else "no other IP is watched"]
         if ill:
             parts.append(f"{wording.count(len(ill), 'other IP')} with open incidents")
-        parts.append("; ".join(printable(i.title, 80) for i in blind) or "every source answers")
+        parts.append("; ".join(printable(i.title, 80) for i in blind) or fallback)
         return ", ".join(parts)
 
     def _also_open(self) -> tuple[str, ...]:
@@ -217,7 +243,7 @@ def _line(kind: EventKind, text: str) -> str:
 
 def _lines(evidence: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (_NAMES.get(name, printable(name, 30)), _verbatim(value))
+        (_NAMES.get(name, printable(name, 30).replace("_", " ")), _verbatim(value))
         for name, value in evidence.items()
         if name not in _HIDDEN and value not in (None, "", [], {})
     )

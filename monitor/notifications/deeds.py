@@ -1,13 +1,15 @@
 """What the automation did about an incident, what that means, and how the rate rises again. Pure."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from core.lease import Scope
+from core.provider import EVERY
 from core.rate import UNLIMITED, Rate
 from core.text import printable
+from monitor.incidents.telling import Why
 from monitor.notifications import wording
 from monitor.notifications.facts import Facts, is_about_ips
 from monitor.notifications.views import Deed, Resolution
@@ -21,41 +23,51 @@ SHOWN: Final = 12
 
 
 def of(facts: Facts, zone: ZoneInfo) -> tuple[Deed, ...]:
-    """The changes, oldest first; the newest ones where there are many."""
-    return tuple(_deed(change, zone) for change in facts.changes[-SHOWN:])
+    """The changes to show: in an update those since the last mail, at the end those that stand."""
+    changes = facts.changes
+    if facts.mailing.why is Why.UPDATE:
+        last = facts.mailing.lead.notice.last_at
+        changes = tuple(c for c in changes if last is None or c.at > last)
+    elif facts.mailing.why is Why.RESOLVED:
+        changes = tuple(c for c in _latest(changes) if c.after is not None)
+    return tuple(_deed(change, zone) for change in changes[-SHOWN:])
 
 
 def consequence(facts: Facts) -> str:
     """One sentence beside the verdict: what it means for the mail."""
     if not is_about_ips(facts):
-        return "No limit changes because of this."
+        return ""
     standing = [c for c in _latest(facts.changes) if c.after is not None]
     done = [c for c in standing if c.mode == ENFORCED]
     if not done:
         return "The controller would limit it, but it does not act in this mode." if standing else ""
-    lowest = min(done, key=lambda c: c.after.per_hour if c.after else 0)
-    where = ", ".join(dict.fromkeys(wording.provider(c.scope.provider) for c in done))
-    verb = "lowered" if _is_cut(facts, lowest.scope) else "set"
-    return f"Sending to {where} was {verb} to {lowest.after} automatically."
+    done.sort(key=lambda c: (c.scope.provider != EVERY, c.at))
+    parts = [f"to {wording.provider(c.scope.provider)} at most {c.after}" for c in done[:3]]
+    more = f" and {len(done) - 3} more" if len(done) > 3 else ""
+    return f"Sending is held back automatically: {', '.join(parts)}{more}."
 
 
-def note(facts: Facts) -> str:
+def note(facts: Facts, shown: tuple[Deed, ...]) -> str:
     """What stands in place of the list when there is nothing in it, or what to know about it."""
-    if not facts.changes:
-        return (
-            "Nothing. No limit was changed." if is_about_ips(facts) else "Nothing: silence changes no limit."
-        )
+    if not is_about_ips(facts):
+        return "Nothing: silence of a source changes no limit."
+    if not shown and facts.mailing.why is Why.RESOLVED:
+        return "None."
+    if not shown:
+        since = " since the last mail" if facts.mailing.why is Why.UPDATE else ""
+        return f"Nothing. No limit was changed{since}."
     if any(c.mode != ENFORCED for c in facts.changes):
-        return "Changes not marked “enforce” were not applied: the controller only says what it would do."
+        return "What is marked “only” was not applied: the controller says what it would do."
     return "A limit expires by itself and then rises in steps; it never snaps back."
 
 
-def standing_keys(facts: Facts) -> tuple[str, ...]:
-    """Keys of leases that still hold."""
+def standing_keys(facts: Facts, shown: tuple[Deed, ...]) -> tuple[str, ...]:
+    """Keys of leases that still hold and whose undo command the mail does not show already."""
+    undone = {deed.key for deed in shown if deed.undo}
     return tuple(
         printable(c.lease_key, 200)
         for c in _latest(facts.changes)
-        if c.after is not None and c.mode == ENFORCED
+        if c.after is not None and c.mode == ENFORCED and printable(c.lease_key, 200) not in undone
     )
 
 
@@ -64,7 +76,8 @@ def resolution(facts: Facts, zone: ZoneInfo) -> Resolution:
     members = [m.incident for m in facts.mailing.members]
     opened = min(i.opened_at for i in members)
     ended = max(i.resolved_at or facts.now for i in members)
-    ramps = tuple(ramp for c in _latest(facts.changes) for ramp in _ramp(c, facts, zone))
+    steps = [step for c in _latest(facts.changes) for step in _ramp(c, facts)]
+    ramps = tuple((wording.moment(at, zone), rate) for at, rate in sorted(steps))
     return Resolution(
         duration=wording.span(ended - opened),
         cost=_cost(facts),
@@ -85,21 +98,17 @@ def rates_up(start: Rate, goal: Rate) -> list[Rate]:
     return steps
 
 
-def _ramp(change: LeaseChange, facts: Facts, zone: ZoneInfo) -> list[tuple[str, str]]:
+def _ramp(change: LeaseChange, facts: Facts) -> list[tuple[datetime, str]]:
     if change.after is None or change.mode != ENFORCED:
         return []
     where = wording.provider(change.scope.provider)
     goal = _origin(facts.changes, change.scope)
     if goal.is_unlimited:
         return [
-            (where, f"{change.after} now; times {RAMP_FACTOR:g} every 2 h until no limit of ours is left")
+            (facts.now, f"{where}: {change.after}, times {RAMP_FACTOR:g} every 2 h until it is not needed")
         ]
     steps = rates_up(change.after, goal)
-    return [(_at(facts, n, zone), f"{where}: {rate}") for n, rate in enumerate(steps)]
-
-
-def _at(facts: Facts, step: int, zone: ZoneInfo) -> str:
-    return wording.moment(facts.now + RAMP_STEP * (step + 1), zone)
+    return [(facts.now + RAMP_STEP * n, f"{where}: {rate}") for n, rate in enumerate(steps, start=1)]
 
 
 def _cost(facts: Facts) -> tuple[str, ...]:
@@ -127,12 +136,6 @@ def _origin(changes: Iterable[LeaseChange], scope: Scope) -> Rate:
     """What held on the scope before the first change."""
     first = next((c for c in changes if c.scope == scope), None)
     return first.before or UNLIMITED if first else UNLIMITED
-
-
-def _is_cut(facts: Facts, scope: Scope) -> bool:
-    mine = [c for c in facts.changes if c.scope == scope and c.after is not None]
-    last = mine[-1]
-    return last.before is None or (last.after is not None and last.after.per_hour < last.before.per_hour)
 
 
 def _deed(change: LeaseChange, zone: ZoneInfo) -> Deed:

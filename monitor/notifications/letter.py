@@ -13,6 +13,7 @@ from email.utils import format_datetime, make_msgid, parseaddr
 from core.text import printable
 
 PREFIX = "[Tidegate]"
+_ASCII = str.maketrans({"×": "x", "→": "->", "…": "...", "·": "-"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def thread_name(kind: str, *identity: object) -> str:
 
 def subject_of(thread: Thread) -> str:
     """The thread's subject in ASCII; `Re:` from the second mail on, as people's clients write it."""
-    plain = printable(thread.subject, 180).encode("ascii", "replace").decode()
+    plain = printable(thread.subject, 180).translate(_ASCII).encode("ascii", "replace").decode()
     return f"{'Re: ' if thread.ordinal > 1 else ''}{PREFIX} {plain}"
 
 

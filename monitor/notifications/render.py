@@ -31,7 +31,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(wrap=wrap, hang=hang, linked=linked, rows_as_text=rows_as_text, table=table)
+    made.filters.update(
+        wrap=wrap, hang=hang, linked=linked, rows_as_text=rows_as_text, columns=columns, command=command
+    )
     return made
 
 
@@ -88,6 +90,13 @@ def hang(text: str, indent: int) -> str:
     )
 
 
+def command(text: str) -> str:
+    """A command to copy, continued with backslashes where it is longer than a line."""
+    lines = textwrap.wrap(text.strip(), WIDTH - 8, break_long_words=False, break_on_hyphens=False)
+    own = " " * (2 + len(text) - len(text.lstrip(" ")))
+    return f" \\\n{own}    ".join([own + lines[0], *lines[1:]]) if lines else ""
+
+
 def linked(text: str) -> Markup:
     """Escaped text with its http addresses as links."""
     parts, last = [], 0
@@ -104,6 +113,12 @@ def rows_as_text(rows: Sequence[Row]) -> str:
     head = (*(a[0] for a in about), "Signal", "Before", "Now", "Since")
     body = [(*((r.about,) if about else ()), r.what, r.before, r.now, r.since) for r in rows]
     return table([head, *body])
+
+
+def columns(things: Iterable[object], fields: Sequence[str]) -> str:
+    """Objects as a table, one column for each named attribute, headed by its name."""
+    head = [field.replace("_", " ").capitalize() for field in fields]
+    return table([head, *([str(getattr(thing, field)) for field in fields] for thing in things)])
 
 
 def table(lines: Sequence[Sequence[str]], indent: int = 2) -> str:

@@ -4,6 +4,7 @@ At least once: a crash between the host's 250 and our mark sends the same bytes 
 Message-ID, which is how a reader's client can tell (reference: control.md 4.2).
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass
 
@@ -98,6 +99,10 @@ class Sender:
         """Deliver for ever, every so many seconds of the clock, until cancelled."""
         while True:
             await self.deliver()
+            mine = asyncio.current_task()
+            if mine is not None and mine.cancelling():
+                # the SMTP client can swallow a cancellation that meets it while it says goodbye
+                raise asyncio.CancelledError
             await self._clock.sleep(every)
 
     async def _carry(self, mail: ClaimedMail) -> str:

@@ -82,6 +82,7 @@ class IncidentView:
     is_over: bool
     verdict: str
     consequence: str
+    summary: str
     news: tuple[tuple[str, str], ...]
     members: tuple[Member, ...]
     rows: tuple[Row, ...]

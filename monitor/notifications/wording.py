@@ -21,22 +21,12 @@ def moment(at: datetime, zone: ZoneInfo) -> str:
 
 
 def span(duration: timedelta) -> str:
-    """`6 h 12 min`, `3 d 4 h`, `under a minute`: the two largest units."""
+    """`6h 12min`, `3d 4h`, `under a minute`: the two largest units."""
     minutes = int(duration.total_seconds()) // 60
     days, rest = divmod(minutes, 1_440)
     hours, minutes = divmod(rest, 60)
-    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]
+    parts = [f"{n}{unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]
     return " ".join(parts[:2]) or "under a minute"
-
-
-def ago(at: datetime, now: datetime) -> str:
-    """`2 h ago`; one unit, for a narrow column."""
-    return (
-        f"{span(now - at).split(' ')[0]} {span(now - at).split(' ')[1]} ago" if now - at >= _MINUTE else "now"
-    )
-
-
-_MINUTE = timedelta(minutes=1)
 
 
 def provider(name: str) -> str:

@@ -1,0 +1,76 @@
+"""The numbers of the digest: volume and shares beside the week before, and trouble per day. Pure."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from core.address import IpAddress
+from core.incident import Incident, IncidentKind
+from monitor.digest.facts import Facts
+from monitor.digest.views import Figure
+from storage.scopes import ScopeHour
+
+NO_DATA = "no data"
+_BARS = "▁▃▅▇"
+
+
+def figures(facts: Facts) -> tuple[Figure, ...]:
+    """Volume, delivered, put off, refused and complaints, this week and the last."""
+    start = facts.week.start
+    this = _Sum.of(h for h in facts.hours if h.hour >= start)
+    last = _Sum.of(h for h in facts.hours if h.hour < start)
+    return tuple(
+        Figure(name, this.show(field), last.show(field))
+        for name, field in (
+            ("Recipients attempted", "attempted"),
+            ("Delivered", "delivered"),
+            ("Put off because of reputation", "reputation_deferred"),
+            ("Refused because of reputation", "blocked"),
+            ("Hard bounces", "hard_bounced"),
+            ("Complaints", "complaints"),
+        )
+    )
+
+
+class _Sum:
+    def __init__(self, hours: Sequence[ScopeHour]) -> None:
+        self._hours = hours
+
+    @classmethod
+    def of(cls, hours: Iterable[ScopeHour]) -> "_Sum":
+        return cls(list(hours))
+
+    def show(self, name: str) -> str:
+        attempted = sum(h.attempted for h in self._hours)
+        if not attempted:
+            return NO_DATA
+        if name == "attempted":
+            return f"{attempted:,}"
+        count = sum(getattr(h, name) for h in self._hours)
+        return f"{count:,} ({count / attempted * 100:.3g} %)"
+
+
+def days_of(ip: IpAddress, facts: Facts) -> tuple[int, ...]:
+    """The worst of each day: 0 clean, 1 notice, 2 warning, 3 critical."""
+    mine = [i for i in facts.incidents if i.ip == ip]
+    return tuple(
+        max((i.severity.rank + 1 for i in mine if _was_open(i, start, end)), default=0)
+        for start, end in facts.week.days
+    )
+
+
+def troubled_per_day(facts: Facts) -> tuple[int, ...]:
+    """How many IPs had an open incident at some moment of each day."""
+    about_ips = [i for i in facts.incidents if i.kind is IncidentKind.IP]
+    return tuple(len({i.ip for i in about_ips if _was_open(i, start, end)}) for start, end in facts.week.days)
+
+
+def spark(levels: Sequence[int], top: int = 0) -> str:
+    """Bars for a terminal, the lowest one for 0: `▁▁▅▇▇▁▁`."""
+    highest = max(top, *levels) if levels else 0
+    if not highest:
+        return _BARS[0] * len(levels)
+    return "".join(_BARS[0] if not n else _BARS[-(-n * (len(_BARS) - 1) // highest)] for n in levels)
+
+
+def _was_open(incident: Incident, start: datetime, end: datetime) -> bool:
+    return incident.opened_at < end and (incident.resolved_at is None or incident.resolved_at >= start)

@@ -1,0 +1,225 @@
+"""Whole mails as their readers get them."""
+
+import re
+from datetime import timedelta
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from core.lease import Directive, Scope
+from core.rate import Rate
+from monitor.notifications import render
+from monitor.notifications.deeds import rates_up
+from storage import database, incidents, leases
+from storage.incidents import EventKind, IncidentEvent
+from storage.leases import LeaseChange
+from tests.unit.monitor.watching import (
+    IP,
+    START,
+    Rig,
+    clean,
+    html_of,
+    listed,
+    message,
+    monitor_settings,
+    rig,
+    text_of,
+    unknown,
+)  # fmt: skip
+
+HOSTILE = 'blocked \x1b[31m\u202egnp.exe <script>alert("x")</script>\r\nBcc: evil@example.net ' + "A" * 700
+
+
+def story(monitor: Rig, *, reason: str = "SBL1", mode: str = "enforce") -> list[EmailMessage]:
+    """Clean, listed, cut, an update, delisted: all the mails of one incident."""
+    monitor.take(clean(monitor.clock.now()))
+    for wait in (3600, 30):
+        monitor.clock.advance(wait)
+        monitor.take(listed(monitor.clock.now(), reason=reason))
+    _cut(monitor, "1200/h", "300/h", mode)
+    monitor.later(seconds=61)
+    monitor.clock.advance(1200)
+    _cut(monitor, "300/h", "100/h", mode)
+    monitor.later(seconds=61)
+    for _ in range(7):
+        monitor.clock.advance(3600)
+        monitor.take(clean(monitor.clock.now()))
+    monitor.later(seconds=61)
+    return monitor.mails()
+
+
+def _cut(monitor: Rig, before: str, after: str, mode: str) -> None:
+    now = monitor.clock.now()
+    change = LeaseChange(
+        lease_key="ctl:203.0.113.7:all", scope=Scope(source_ip=IP), directive=Directive.SOURCE_IP_MAX_MSG_RATE,
+        before=Rate.parse(before), after=Rate.parse(after), rule="dnsbl-listed", reason="tier 1 list caps at 25 %",
+        actor="controller", at=now, mode=mode, undo='tidegate release ctl:203.0.113.7:all --reason "…"',
+    )  # fmt: skip
+    with database.session(monitor.engine) as session:
+        leases.record_change(session, change)
+        text = f"203.0.113.7 to all providers: {before} to {after}"
+        incidents.append_event(session, IncidentEvent(number=1, at=now, kind=EventKind.ACTION, text=text))
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_first_mail_says_what_happened_what_was_done_and_how_to_undo_it() -> None:
+    with rig(monitor_settings(time_zone=ZoneInfo("Europe/Amsterdam"))) as monitor:
+        first = story(monitor)[0]
+    for said in (flat(text_of(first)), flat(re.sub(r"<[^>]+>", " ", html_of(first)))):
+        assert "203.0.113.7 is listed on Spamhaus ZEN (SBL)." in said
+        assert "Sending is held back automatically: to all providers at most 300/h." in said
+        assert "tier 1 list caps at 25 %" in said
+        assert "tidegate release ctl:203.0.113.7:all" in said
+        assert "tidegate override 203.0.113.7 --rate 2000/h" in said
+        assert "https://check.spamhaus.org/" in said
+        assert "CET" in said
+        assert "Z)" in said
+
+
+def test_all_mails_of_one_incident_are_one_thread() -> None:
+    with rig() as monitor:
+        first, update, resolved = story(monitor)
+    assert {update["References"], resolved["References"]} == {first["Message-ID"]}
+    assert {update["In-Reply-To"], resolved["In-Reply-To"]} == {first["Message-ID"]}
+    assert {update["Subject"], resolved["Subject"]} == {f"Re: {first['Subject']}"}
+    assert len({mail["Message-ID"] for mail in (first, update, resolved)}) == 3
+    assert [m["X-Tidegate-State"] for m in (first, update, resolved)] == ["firing", "update", "resolved"]
+
+
+def test_headers_keep_robots_quiet_and_filters_happy() -> None:
+    with rig() as monitor:
+        first = story(monitor)[0]
+    assert first["Auto-Submitted"] == "auto-generated"
+    assert first["X-Auto-Response-Suppress"] == "All"
+    assert first["List-Id"] == "Tidegate alerts <alerts.tidegate.mta.example>"
+    assert first["List-Unsubscribe"].startswith("<mailto:")
+    assert first["X-Tidegate-Incident"] == "INC-1"
+    assert first["X-Tidegate-Severity"] == "critical"
+
+
+def test_an_update_prints_the_news_and_not_everything_again() -> None:
+    with rig() as monitor:
+        update = flat(text_of(story(monitor)[1]))
+    assert "300/h -> 100/h" in update
+    assert "1200/h -> 300/h" not in update
+    assert "DO NEXT" not in update
+
+
+def test_the_resolved_mail_has_the_duration_the_cost_and_the_timetable() -> None:
+    with rig() as monitor:
+        resolved = flat(text_of(story(monitor)[-1]))
+    assert "Over after 7h 22min" in resolved
+    assert "Lowest limit: 100/h to all providers." in resolved
+    assert re.findall(r"(?<!to )all providers: (\d+/h)", resolved) == [
+        "150/h", "225/h", "337/h", "506/h", "759/h", "1139/h", "1200/h",
+    ]  # fmt: skip
+
+
+def test_in_advise_mode_the_mail_says_that_nothing_was_done() -> None:
+    with rig() as monitor:
+        first = flat(text_of(story(monitor, mode="advise")[0]))
+    assert "it does not act in this mode" in first
+    assert "controller (advise only)" in first
+
+
+def test_text_of_strangers_can_do_nothing() -> None:
+    with rig() as monitor:
+        first = story(monitor, reason=HOSTILE)[0]
+    assert "<script" not in html_of(first)
+    assert first["Bcc"] is None
+    for part in (text_of(first), html_of(first)):
+        assert not set(part) & {"\x1b", "\u202e", "\r"}
+        assert "A" * 600 not in part
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_the_text_part_fits_78_columns(which: int) -> None:
+    with rig() as monitor:
+        mail = story(monitor)[which]
+    assert max(len(line) for line in text_of(mail).splitlines()) <= 78
+
+
+def test_the_html_is_small_and_asks_nobody_for_anything() -> None:
+    with rig() as monitor:
+        mails = story(monitor)
+    for mail in mails:
+        html = html_of(mail)
+        assert len(mail.as_bytes()) < 80_000
+        assert not re.search(r"<(img|link|script|iframe|form)\b|url\(|@import", html)
+        assert 'lang="en"' in html
+        assert "prefers-color-scheme: dark" in html
+
+
+class _Balance(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"meta", "br", "img"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_every_tag_is_closed() -> None:
+    with rig() as monitor:
+        for mail in story(monitor):
+            balance = _Balance()
+            balance.feed(html_of(mail))
+            assert balance.open == []
+
+
+def test_the_same_state_gives_the_same_message_id_and_another_database_does_not() -> None:
+    with rig() as one, rig() as same, rig(start=START + timedelta(seconds=1)) as other:
+        ids = [story(monitor)[0]["Message-ID"] for monitor in (one, same, other)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_everything_else_is_said_in_a_line() -> None:
+    with rig() as monitor:
+        monitor.take(*(clean(START, IP + n) for n in range(1, 24)))
+        monitor.take(unknown(START, zone="bl.spamcop.net"))
+        first = flat(text_of(story(monitor)[0]))
+    assert "23 other IPs OK, every source answers." in first
+
+
+def test_each_recipient_has_a_mail_of_their_own_with_one_message_id() -> None:
+    with rig(monitor_settings(recipients=["a@example.com", "b@example.com"])) as monitor:
+        monitor.take(clean(START))
+        for wait in (3600, 30, 61):
+            monitor.clock.advance(wait)
+            monitor.take(listed(monitor.clock.now()))
+        first, second = monitor.mails()
+    assert first["Message-ID"] == second["Message-ID"]
+
+
+@pytest.mark.parametrize(
+    ("start", "goal", "steps"),
+    [
+        ("300/h", "1200/h", ["450/h", "675/h", "1012/h", "1200/h"]),
+        ("1200/h", "1200/h", []),
+        ("10/h", "unlimited", []),
+    ],
+)
+def test_the_timetable_is_times_one_and_a_half(start: str, goal: str, steps: list[str]) -> None:
+    assert [str(rate) for rate in rates_up(Rate.parse(start), Rate.parse(goal))] == steps
+
+
+def test_links_in_advice_are_links_and_the_rest_is_escaped() -> None:
+    shown = str(render.linked("a <b> https://example.com/x?y=1&z=2."))
+    assert shown == (
+        'a &lt;b&gt; <a href="https://example.com/x?y=1&amp;z=2">https://example.com/x?y=1&amp;z=2</a>.'
+    )
+
+
+def test_messages_survive_a_round_trip_as_bytes() -> None:
+    with rig() as monitor:
+        mail = story(monitor)[0]
+    assert message(mail.as_bytes())["Subject"] == mail["Subject"]
