@@ -1,0 +1,1 @@
+"""The control API: HTTP and JSON under /v1. Routes call one function each."""

@@ -1,0 +1,84 @@
+"""Queues over HTTP."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine import operations
+from engine.api import views
+from engine.api.access import Operator, Reader, TheEngine
+from engine.queue.book import QueueOrder
+from engine.queue.modes import ModeEvent, QueueMode
+
+router = APIRouter(tags=["queues"])
+
+
+class QueueList(BaseModel):
+    """A listing of queues."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    schema_: str = Field("queues/v1", alias="schema")
+    matching: int
+    queues: list[views.QueueSummary]
+
+
+class ModeWish(BaseModel):
+    """Which mode, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+    mode: QueueMode
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class Act(StrEnum):
+    """What may be done to a queue at once."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+
+
+_ACTS = {Act.PAUSE: operations.pause, Act.RESUME: operations.resume, Act.RETRY: operations.retry_now}
+_MODE_EVENT = {QueueMode.BACKOFF: ModeEvent.SET_BACKOFF, QueueMode.NORMAL: ModeEvent.SET_NORMAL}
+
+
+@router.get("/v1/queues")
+async def list_queues(
+    engine: TheEngine,
+    _who: Reader,
+    name: str = "*",
+    mode: QueueMode | None = None,
+    sort: QueueOrder = QueueOrder.RECIPIENTS,
+    limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
+) -> QueueList:
+    """Queues whose name matches `domain[/vmta]`, where * stands for anything."""
+    queues = engine.queues.select(name, mode=mode, order=sort, most=100_000)
+    return QueueList(matching=len(queues), queues=[views.summary(engine, q) for q in queues[:limit]])
+
+
+@router.get("/v1/queues/{domain}/{vmta}")
+async def show_queue(engine: TheEngine, _who: Reader, domain: str, vmta: str) -> views.QueueDetail:
+    """One queue with its Backoff Insight and limit chains."""
+    return views.detail(engine, engine.queues.find(domain, vmta))
+
+
+@router.post("/v1/queues/{domain}/{vmta}/mode")
+async def set_mode(
+    engine: TheEngine, who: Operator, domain: str, vmta: str, wish: ModeWish
+) -> views.QueueDetail:
+    """Put a queue into normal or backoff mode."""
+    queue = engine.queues.find(domain, vmta)
+    operations.set_mode(engine, queue, _MODE_EVENT[wish.mode], who.name, wish.reason)
+    return views.detail(engine, queue)
+
+
+@router.post("/v1/queues/{domain}/{vmta}/{act}")
+async def act_on_queue(
+    engine: TheEngine, _who: Operator, domain: str, vmta: str, act: Act
+) -> views.QueueDetail:
+    """Pause, resume or retry a queue."""
+    queue = engine.queues.find(domain, vmta)
+    _ACTS[act](engine, queue)
+    return views.detail(engine, queue)

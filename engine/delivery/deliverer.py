@@ -1,0 +1,274 @@
+"""Carries out the scheduler's commands on real sockets: one task per outbound connection."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+
+from core.clock import NANOSECONDS, Clock
+from core.errors import DeliveryError, SpoolError
+from engine.delivery.outcome import lane_wait
+from engine.delivery.results import Results
+from engine.delivery.routing import Host, Route, Router, Unroutable
+from engine.delivery.scheduler import Close, EndBackoff, Open, Resolve, Scheduler, Send
+from engine.outbound import ConnectFailed, OutboundConnection, Timeouts
+from engine.queue.item import Batch, QueuedRecipient
+from engine.queue.modes import ModeEvent
+from engine.queue.queue import NEVER, Connection, Lane, Queue
+from engine.smtp.reply import Reply, local
+from engine.spool.base import MessageDamaged, MessageGone, MessageId, Spool
+
+log = logging.getLogger(__name__)
+
+_MAX_LOOKUPS = 100
+_NO_LANE_RETRY_NS = 60 * NANOSECONDS
+
+
+@dataclass(slots=True, eq=False)
+class _Link:
+    """A connection of the scheduler with its socket and the batch that its task waits for."""
+
+    connection: Connection
+    socket: OutboundConnection | None = None
+    peer: str = ""
+    work: asyncio.Future[Batch | None] | None = None
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class Deliverer:
+    """The doer around one Scheduler."""
+
+    scheduler: Scheduler
+    results: Results
+    router: Router
+    spool: Spool
+    clock: Clock
+    hostname: str
+    make_lanes: Callable[[Queue, str], list[Lane]]
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    _links: dict[int, _Link] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _timer: asyncio.TimerHandle | None = None
+    _timer_at: int = NEVER
+    _pumping: bool = False
+    _lookups: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_LOOKUPS))
+
+    @property
+    def connections(self) -> int:
+        return len(self._links)
+
+    def pump(self) -> None:
+        """Carry out what the scheduler has decided, and come back when its next timer is due."""
+        while commands := self.scheduler.commands():
+            for command in commands:
+                match command:
+                    case Send(connection):
+                        self._hand_over(connection)
+                    case Open(connection):
+                        self._open(connection)
+                    case Close(connection):
+                        self._close(connection)
+                    case Resolve(queue):
+                        self._spawn(self._resolve(queue))
+                    case EndBackoff(queue):
+                        self.results.set_mode(queue, ModeEvent.TIMER)
+        self._arm()
+
+    def pump_soon(self) -> None:
+        """Pump once before the loop waits again, however often this is called until then."""
+        if not self._pumping:
+            self._pumping = True
+            asyncio.get_running_loop().call_soon(self._pump_now)
+
+    def _pump_now(self) -> None:
+        self._pumping = False
+        self.pump()
+
+    async def drain(self, grace: float) -> None:
+        """Stop: close what idles, let what is being sent finish for `grace` real seconds, cut the rest."""
+        self.scheduler.stop()
+        if self._timer:
+            self._timer.cancel()
+        for link in list(self._links.values()):
+            if link.work and not link.work.done():
+                link.work.set_result(None)
+        waiting = {task for task in self._tasks if not task.done()}
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    # -- timers ----------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        at = self.scheduler.timers.next_at()
+        if at == self._timer_at:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, at
+        if at != NEVER:
+            wait = max(0, at - self.clock.monotonic_ns()) / NANOSECONDS
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self.clock.real_seconds(wait), self._wake)
+
+    def _wake(self) -> None:
+        self._timer, self._timer_at = None, NEVER
+        self.scheduler.wake(self.clock.monotonic_ns())
+        self.pump()
+
+    # -- routes ----------------------------------------------------------------------------------------
+
+    async def _resolve(self, queue: Queue) -> None:
+        try:
+            async with self._lookups:
+                route = await self.router.route(queue.domain)
+        except Unroutable as failure:
+            self._unroutable(queue, failure)
+        else:
+            lanes = self.make_lanes(queue, route.provider)
+            self.scheduler.routed(queue, route.provider, lanes, self.clock.monotonic_ns())
+        self.pump()
+
+    def _unroutable(self, queue: Queue, failure: Unroutable) -> None:
+        now = self.clock.monotonic_ns()
+        reply = local(550 if failure.permanent else 450, failure.enhanced, str(failure))
+        queue.failures += 1
+        wait = lane_wait(queue.settings, queue.failures, in_backoff=queue.in_backoff)
+        retry_at = now + int(wait.total_seconds() * NANOSECONDS)
+        self.results.note_error(queue, reply.text)
+        if failure.permanent:
+            self.results.bounce_all(queue, reply)
+        self.scheduler.unroutable(queue, retry_at, now)
+
+    # -- connections -----------------------------------------------------------------------------------
+
+    def _open(self, connection: Connection) -> None:
+        link = self._links[connection.id] = _Link(connection)
+        link.task = self._spawn(self._live(link))
+
+    async def _live(self, link: _Link) -> None:
+        """A connection from opening to closing."""
+        try:
+            if await self._connect(link):
+                await self._work(link)
+        finally:
+            self._links.pop(link.connection.id, None)
+            if link.socket:
+                await link.socket.close()
+
+    async def _connect(self, link: _Link) -> bool:
+        lane = link.connection.lane
+        text, peer, reply = "no mail server could be reached", lane.queue.domain, None
+        try:
+            route = await self.router.route(lane.queue.domain)
+            for host, address in await self._candidates(route, lane):
+                peer = f"{host.name} ({address})" if host.name != address else address
+                try:
+                    link.socket = await self._dial(address, host, lane)
+                except ConnectFailed as failure:
+                    text, reply = str(failure), failure.reply
+                    continue
+                self.scheduler.opened(link.connection, self.clock.monotonic_ns())
+                link.peer = peer
+                self._await_work(link)
+                self.pump()
+                return True
+        except DeliveryError as failure:
+            text = str(failure)
+        retry_at = self.results.lane_failed(lane, text, peer, reply)
+        self.scheduler.open_failed(link.connection, retry_at, self.clock.monotonic_ns())
+        self.pump()
+        return False
+
+    async def _candidates(self, route: Route, lane: Lane) -> list[tuple[Host, str]]:
+        ipv6 = lane.parent.source.bind.version == 6
+        found = []
+        for host in route.hosts[:5]:
+            found += [(host, address) for address in await self.router.addresses(host, ipv6=ipv6)]
+        return found[:10]
+
+    async def _dial(self, address: str, host: Host, lane: Lane) -> OutboundConnection:
+        source = lane.parent.source.bind
+        bind = None if source.is_unspecified else source
+        return await OutboundConnection.open(
+            address, host.port, bind=bind, hostname=self.hostname, timeouts=self.timeouts
+        )
+
+    def _await_work(self, link: _Link) -> None:
+        link.work = asyncio.get_running_loop().create_future()
+        if link.connection.batch or self.scheduler.stopping:
+            link.work.set_result(link.connection.batch)
+
+    def _hand_over(self, connection: Connection) -> None:
+        link = self._links[connection.id]
+        if link.work and not link.work.done():
+            link.work.set_result(connection.batch)
+
+    def _close(self, connection: Connection) -> None:
+        link = self._links.get(connection.id)
+        if link and link.work and not link.work.done():
+            link.work.set_result(None)
+
+    async def _work(self, link: _Link) -> None:
+        """Send batch after batch until the scheduler closes the connection or the peer does."""
+        while link.work and link.socket:
+            batch = await link.work
+            if batch is None:
+                return
+            usable, replies = await self._transact(link.socket, link.connection.lane, batch)
+            self.results.answered(link.connection, link.peer, replies)
+            self.scheduler.finished(
+                link.connection, len(replies), usable=usable, now=self.clock.monotonic_ns()
+            )
+            self._await_work(link)
+            self.pump()
+            if not usable:
+                return
+
+    async def _transact(
+        self, socket: OutboundConnection, lane: Lane, batch: Batch
+    ) -> tuple[bool, list[tuple[QueuedRecipient, Reply]]]:
+        message = batch.message
+        self.results.sending(lane, batch)
+        try:
+            content = self.spool.content(MessageId(message.id))
+        except (MessageGone, MessageDamaged) as failure:
+            log.exception(
+                "A queued message cannot be read back", extra={"event": "spool.damaged", "id": message.id}
+            )
+            reply = local(554, "5.3.0", f"the message is damaged on disk: {failure}")
+            return True, [(r, reply) for r in batch.recipients]
+        except SpoolError as failure:
+            reply = local(451, "4.3.0", f"the spool cannot be read: {failure}")
+            return True, [(r, reply) for r in batch.recipients]
+        try:
+            result = await socket.deliver(
+                message.sender,
+                [r.address for r in batch.recipients],
+                content,
+                eight_bit=message.eight_bit,
+                smtp_utf8=message.smtp_utf8,
+            )
+        except Exception:
+            # our own fault must not strand the recipients: they are tried again over a new connection
+            log.exception("A transaction failed on our side", extra={"event": "delivery.internal_error"})
+            reply = local(451, "4.3.0", "internal error")
+            return False, [(r, reply) for r in batch.recipients]
+        replies = [outcome.reply for outcome in result.outcomes]
+        return result.usable, list(zip(batch.recipients, replies, strict=True))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            log.error(
+                "A delivery task failed", exc_info=task.exception(), extra={"event": "delivery.task_failed"}
+            )

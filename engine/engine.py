@@ -1,0 +1,223 @@
+"""The engine assembled: spool, queues, scheduler, limits, and the doers around them."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from core.address import IpAddress, SourceIp
+from core.clock import NANOSECONDS, Clock
+from engine import persistence
+from engine.accounting import Accounting
+from engine.classification import shipped_catalogue
+from engine.delivery.deliverer import Deliverer
+from engine.delivery.results import Results
+from engine.delivery.routing import Router
+from engine.delivery.scheduler import Scheduler
+from engine.patterns import PatternList
+from engine.providers import ProviderMap
+from engine.queue.book import QueueBook
+from engine.queue.item import QueuedRecipient, domain_of
+from engine.queue.queue import Lane, Parent, Queue
+from engine.reception import Reception
+from engine.settings import EngineSettings
+from engine.shaping.book import ShapingBook
+from engine.spool.base import Spool
+from engine.state import StateStore
+from engine.statistics import KEPT, Statistics
+
+log = logging.getLogger(__name__)
+
+_HOUSEKEEPING_SECONDS = 1.0
+_LEASE_CHECK = timedelta(minutes=1)
+_RECOVERY_SLICE = 500
+ANY_SOURCE = SourceIp.model_validate("0.0.0.0")
+"""Lets the system pick the source address, for a VirtualMTA without source IPs."""
+
+
+class Engine:
+    """Everything of one engine. `binds` maps a source IP's address to the address its sockets bind to."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        clock: Clock,
+        spool: Spool,
+        state: StateStore,
+        binds: Mapping[IpAddress, IpAddress] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.spool = spool
+        self.state = state
+        self.started_at = clock.now()
+        self.queues = QueueBook(settings)
+        self.scheduler = Scheduler()
+        self.statistics = Statistics()
+        self.accounting = Accounting(settings.accounting)
+        self.limiters = persistence.load_limiters(state, clock)
+        self.leases = persistence.load_leases(state)
+        providers = settings.provider_map()
+        self.shaping = ShapingBook(providers, self.leases, self.limiters)
+        patterns = {name: PatternList(name, lines) for name, lines in settings.smtp_pattern_lists.items()}
+        self.results = Results(
+            self.scheduler,
+            spool,
+            self.statistics,
+            self.accounting,
+            shipped_catalogue(),
+            patterns,
+            clock,
+            self.mode_changed,
+        )
+        router = Router(
+            settings.routes,
+            ProviderMap({name: provider.mx for name, provider in providers.items()}),
+            settings.resolver,
+            settings.smtp_port,
+            clock,
+        )
+        self.deliverer = Deliverer(
+            self.scheduler, self.results, router, spool, clock, settings.hostname, self.make_lanes
+        )
+        self.reception = Reception(settings, spool, self.accounting, clock, self.enqueue)
+        self.sessions: Callable[[], int] = lambda: 0
+        self._sources = _sources(settings, binds or {})
+        self._changed: set[Queue] = set()
+        self._lease_poke = asyncio.Event()
+        self._chores: list[asyncio.Task[None]] = []
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take the running state and the spool's messages back, then begin to deliver."""
+        self.accounting.open()
+        since = self.clock.now() - KEPT
+        persistence.load_statistics(self.state, self.statistics, since)
+        persistence.load_queues(self.state, self.queues, self.settings.virtual_mtas, self.clock)
+        await self._recover()
+        self._chores = [asyncio.create_task(self._housekeep()), asyncio.create_task(self._mind_leases())]
+        for queue in list(self.queues):
+            self.scheduler.kick(queue, self.clock.monotonic_ns())
+        self.deliverer.pump()
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Drain: nothing new opens, what is in flight has `grace` real seconds, state is saved."""
+        for chore in self._chores:
+            chore.cancel()
+        await self.deliverer.drain(grace)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._chores, return_exceptions=True)
+        await self.spool.close()
+        persistence.save_queues(self.state, self.queues)
+        persistence.save_statistics(self.state, self.statistics, self.clock.now() - KEPT)
+        persistence.save_limiters(self.state, self.limiters, self.clock)
+        self.accounting.close()
+        self.state.close()
+
+    # -- what the parts call ---------------------------------------------------------------------------
+
+    def enqueue(self, domain: str, vmta: str, recipients: list[QueuedRecipient]) -> None:
+        """New mail for one domain through one VirtualMTA."""
+        queue = self.queues.queue(domain, vmta)
+        queue.size += sum(r.message.size for r in recipients)
+        self.scheduler.add(queue, recipients, self.clock.monotonic_ns())
+        self.deliverer.pump_soon()
+
+    def make_lanes(self, queue: Queue, provider: str) -> list[Lane]:
+        """One lane for each source IP of the queue's VirtualMTA."""
+        now, wall = self.clock.monotonic_ns(), self.clock.now()
+        parents = [self.shaping.parent(s, provider, now, wall) for s in self._sources[queue.vmta]]
+        return [self.shaping.lane(queue, parent, now) for parent in parents]
+
+    def mode_changed(self, queue: Queue) -> None:
+        """A queue entered or left backoff: its limits change, and it is saved."""
+        now = self.clock.monotonic_ns()
+        log.info("Queue mode changed", extra={"event": "queue.mode", "queue": queue.name, "mode": queue.mode})
+        self.shaping.reshape_queue(queue, now)
+        self.touch(queue)
+
+    def touch(self, queue: Queue) -> None:
+        """A queue's state must be saved and its work looked at again."""
+        self._changed.add(queue)
+        self.scheduler.kick(queue, self.clock.monotonic_ns())
+        self.deliverer.pump_soon()
+
+    def reshape(self, parents: list[Parent]) -> None:
+        """Leases have changed: give the parents their limits at once."""
+        now, wall = self.clock.monotonic_ns(), self.clock.now()
+        for parent in parents:
+            self.shaping.reshape_parent(parent, now, wall)
+            self.scheduler.reshaped(parent, now)
+        self._lease_poke.set()
+        self.deliverer.pump_soon()
+
+    def sources(self) -> list[SourceIp]:
+        """Every configured source IP, each once."""
+        seen = {s.address: s for sources in self._sources.values() for s in sources if s is not ANY_SOURCE}
+        return list(seen.values())
+
+    # -- chores ----------------------------------------------------------------------------------------
+
+    async def _recover(self) -> None:
+        count = 0
+        for stored in self.spool.recover():
+            self._requeue(list(self.reception.restore(stored)))
+            count += 1
+            if count % _RECOVERY_SLICE == 0:
+                await asyncio.sleep(0)
+        if count:
+            log.info("Messages taken back from the spool", extra={"event": "spool.recovered", "count": count})
+
+    def _requeue(self, recipients: list[tuple[QueuedRecipient, datetime | None]]) -> None:
+        now, wall = self.clock.monotonic_ns(), self.clock.now()
+        for recipient, due in recipients:
+            message = recipient.message
+            vmta = message.vmta
+            if vmta not in self.settings.virtual_mtas:
+                vmta = self.settings.default_virtual_mta
+            queue = self.queues.queue(domain_of(recipient.address), vmta)
+            queue.size += message.size
+            if due is not None and due > wall:
+                queue.postpone(recipient, now + int((due - wall).total_seconds() * NANOSECONDS))
+            else:
+                queue.ready.append(recipient)
+
+    async def _housekeep(self) -> None:
+        """Write accounting and changed queues out, once a real second."""
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+            self.accounting.flush()
+            if self._changed:
+                changed, self._changed = self._changed, set()
+                await asyncio.to_thread(persistence.save_queues, self.state, changed)
+
+    async def _mind_leases(self) -> None:
+        """Apply each expiry and ramp step when it comes."""
+        while True:
+            now = self.clock.now()
+            change = self.leases.next_change(now) or now + _LEASE_CHECK
+            wait = max(0.0, min(change - now, _LEASE_CHECK).total_seconds())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._lease_poke.wait(), max(0.01, self.clock.real_seconds(wait)))
+            self._lapse()
+            self._lease_poke.clear()
+
+    def _lapse(self) -> None:
+        for lease in self.leases.sweep(self.clock.now()):
+            persistence.save_lease(self.state, self.leases, lease.key)
+            log.info("Lease ended", extra={"event": "lease.ended", "lease": lease.key})
+        self.reshape(self.shaping.parents())
+
+
+def _sources(settings: EngineSettings, binds: Mapping[IpAddress, IpAddress]) -> dict[str, list[SourceIp]]:
+    """The source IPs of each VirtualMTA with the addresses to bind to."""
+    found = {}
+    for name, vmta in settings.virtual_mtas.items():
+        known = [
+            s if s.bind != s.address else SourceIp(address=s.address, bind=binds.get(s.address, s.bind))
+            for s in vmta.source_ips
+        ]
+        found[name] = known or [ANY_SOURCE]
+    return found
