@@ -6,13 +6,14 @@ The reconciler feeds it from the database and the engine, a simulator from a mad
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from controller import base as bases
 from controller import coupling, evidence, guards, hand, policy
 from controller.base import Base
 from controller.hand import Hand
 from controller.policy import Decision, Move
+from controller.records import Records
 from controller.settings import ControllerSettings
 from controller.state import REST, ScopeReport, ScopeState
 from core.address import IpAddress
@@ -23,12 +24,6 @@ from core.rate import Rate
 from core.statistics import ScopeMinute
 from storage.orders import Order
 from storage.scopes import ScopeHour
-
-_DAY = timedelta(days=1)
-COUNTS = (
-    "attempted", "delivered", "deferred", "bounced",
-    "reputation_deferred", "blocked", "hard_bounced", "complaints",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +75,17 @@ class _Look:
         now: datetime,
         settings: ControllerSettings,
     ) -> None:
-        self.world, self.now, self.settings = world, now, settings
-        self.records = _Records(world, now)
+        self.now, self.settings = now, settings
+        self.records = Records(world.minutes, world.hours, now)
         self.reports = {report.scope: report for report in _completed(world, states)}
         self.states = {scope: states.get(scope, REST) for scope in self.reports}
         self.hands = {scope: hand.on(scope, world.orders) for scope in self.reports}
+        self.incidents: dict[IpAddress | None, list[Incident]] = defaultdict(list)
+        for incident in world.incidents:
+            self.incidents[incident.ip].append(incident)
         self.blind = evidence.blind_sources(world.incidents)
         self.bases = {
-            scope: bases.of(report, self.states[scope], self.records.hours[scope], now, settings)
+            scope: bases.of(report, self.states[scope], self.records.of_hours(scope), now, settings)
             for scope, report in self.reports.items()
         }
 
@@ -98,10 +96,10 @@ class _Look:
         ]
 
     def _signals(self, scope: Scope) -> tuple[evidence.Signal, ...]:
-        counts = evidence.Counts(self.records.minutes[scope], self.records.hours[scope])
+        counts = evidence.Counts(self.records.of_minutes(scope), self.records.of_hours(scope))
         since, overridden = self.states[scope].last_cut_at, self.hands[scope].overridden
         return evidence.gather(
-            scope, self.world.incidents, counts, overridden, since, self.now, self.settings
+            scope, self.incidents[scope.source_ip], counts, overridden, since, self.now, self.settings
         )
 
     def decide(self, standing: guards.Standing) -> Decision:
@@ -167,40 +165,3 @@ def _completed(world: World, states: Mapping[Scope, ScopeState]) -> list[ScopeRe
     for scope in wanted:
         known.setdefault(scope, ScopeReport(scope))
     return sorted(known.values(), key=lambda report: (str(report.scope.source_ip), report.scope.provider))
-
-
-class _Records:
-    """Counts of all scopes, indexed; `*` is the sum over an IP's providers."""
-
-    def __init__(self, world: World, now: datetime) -> None:
-        self.now = now
-        self.minutes: dict[Scope, list[ScopeMinute]] = defaultdict(list)
-        for minute in {(m.source_ip, m.provider, m.minute): m for m in world.minutes}.values():
-            self.minutes[Scope(source_ip=minute.source_ip, provider=minute.provider)].append(minute)
-        self.window = min((m.minute for m in world.minutes), default=now).replace(minute=0, second=0)
-        self.hours: dict[Scope, list[ScopeHour]] = defaultdict(list)
-        for hour in {(h.scope, h.hour): h for h in world.hours}.values():
-            self.hours[hour.scope].append(hour)
-        for whole in _whole_ips(self.hours):
-            self.hours[whole.scope].append(whole)
-
-    def delivered_since(self, scope: Scope, moment: datetime) -> int:
-        if scope.provider == EVERY:
-            others = {s for s in (*self.minutes, *self.hours) if s.source_ip == scope.source_ip} - {scope}
-            return sum(self.delivered_since(other, moment) for other in others)
-        recent = sum(m.delivered for m in self.minutes[scope] if m.minute >= moment)
-        return recent + sum(h.delivered for h in self.hours[scope] if moment <= h.hour < self.window)
-
-    def best_hour(self, scope: Scope) -> int:
-        """The most recipients accepted in one hour of the last day."""
-        begin = self.now - _DAY
-        return max((h.delivered for h in self.hours[scope] if begin <= h.hour <= self.now), default=0)
-
-
-def _whole_ips(hours: Mapping[Scope, Sequence[ScopeHour]]) -> list[ScopeHour]:
-    sums: dict[tuple[IpAddress, datetime], dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
-    for scope, counted in hours.items():
-        for hour in counted:
-            for name in COUNTS:
-                sums[scope.source_ip, hour.hour][name] += getattr(hour, name)
-    return [ScopeHour(scope=Scope(source_ip=ip), hour=hour, **counts) for (ip, hour), counts in sums.items()]

@@ -40,8 +40,12 @@ class Why(StrEnum):
     NEW = "not held by the engine yet"
     CHANGED = "the rate changed"
     RENEWED = "half of its life is over"
+    TAKEN_OVER = "an earlier controller put it: from now on its epoch is over"
     EXPIRED = "it ran out and ramps by itself"
     ENDED = "no longer wanted"
+
+
+_SAME_RATE = frozenset({Why.RENEWED, Why.TAKEN_OVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ def plan(
     for key, lease in sorted(wanted_leases.items()):
         why = None if key in untouched else _why(lease, held.get(key), now, settings)
         if why is not None:
-            actions.append(Put(_kept(lease, held[key].lease) if why is Why.RENEWED else lease, why))
+            actions.append(Put(_kept(lease, held[key].lease) if why in _SAME_RATE else lease, why))
     gone = sorted(held.keys() - wanted_leases.keys() - untouched)
     return [*actions, *(Delete(key) for key in gone if key.startswith(PREFIX))]
 
@@ -174,6 +178,8 @@ def _why(lease: Lease, held: ReportedLease | None, now: datetime, settings: Leas
         return Why.EXPIRED
     if differs(held.lease.value, lease.value, settings.hysteresis):
         return Why.CHANGED
+    if held.lease.epoch < lease.epoch:
+        return Why.TAKEN_OVER
     life = (lease.expires_at or now) - now
     left = (held.lease.expires_at or now) - now
     return Why.RENEWED if left < life / 2 else None

@@ -4,6 +4,7 @@ What was decided is written in one transaction before anything is sent. If the e
 process dies in between, the next tick finds the difference again.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -95,7 +96,8 @@ class Reconciler:
             seen = await self._look(now)
         except (EngineUnreachable, OperatorError) as error:
             return TickReport(now, self._settings.mode, failure=str(error))
-        report, wanted, untouched = self._decide(now, seen, epoch)
+        # in a thread, so that a large fleet does not hold up the monitor
+        report, wanted, untouched = await asyncio.to_thread(self._decide, now, seen, epoch)
         if report.is_stopped:
             return report
         actions = reconcile.plan(wanted, seen.leases, now, self._settings.leases, untouched)
@@ -127,41 +129,47 @@ class Reconciler:
         with database.session(self._database) as session:
             scopes.record_hours(session, hourly(seen.minutes))
             scopes.forget_hours(session, now - settings.base.window - timedelta(days=1))
-            standing = orders.standing(session, now)
-            if hand.is_stopped(standing):
-                return TickReport(now, settings.mode, is_stopped=True), {}, frozenset()
-            states = _states(scopes.load_states(session))
-            world = fleet.World(
-                scopes=seen.reports,
-                incidents=incidents.open_incidents(session),
-                minutes=seen.minutes,
-                hours=scopes.hours(session, now - settings.base.window),
-                orders=standing,
-            )
-            verdict = fleet.judge(world, states, now, settings)
+        # judged outside of a writing transaction: the monitor writes meanwhile, and that is for the next tick
+        world, states = self._world(now, seen)
+        if hand.is_stopped(world.orders):
+            return TickReport(now, settings.mode, is_stopped=True), {}, frozenset()
+        verdict = fleet.judge(world, states, now, settings)
+        with database.session(self._database) as session:
             changes = journal.write(session, verdict, states, now, settings)
             journal.write_withheld(session, verdict.withheld - self._withheld, now)
         self._withheld = verdict.withheld
-        planned = tuple(change for change in changes if change.mode != str(Mode.ENFORCE))
-        enforced = {scope for scope in verdict.decisions if self._mode(verdict, scope) is Mode.ENFORCE}
-        wanted = reconcile.wanted(verdict, now, epoch, settings.leases)
-        # where the controller may not act it leaves its earlier leases alone, too: they run out by ramping
-        untouched = frozenset(key for key, lease in wanted.items() if lease.scope not in enforced) | {
-            held.lease.key for held in seen.leases if held.lease.scope not in enforced
-        }
         report = TickReport(
             at=now,
             mode=settings.mode,
             changes=tuple(changes),
-            planned=planned,
+            planned=tuple(change for change in changes if change.mode != str(Mode.ENFORCE)),
             withheld=verdict.withheld,
             overdue=_overdue(verdict, now, settings.recovery.max_age),
             verdict=verdict,
         )
-        return report, wanted, untouched
+        wanted = reconcile.wanted(verdict, now, epoch, settings.leases)
+        return report, wanted, self._untouched(verdict, wanted, seen)
 
-    def _mode(self, verdict: fleet.Verdict, scope: Scope) -> Mode:
-        return verdict.hands[scope].mode or self._settings.mode
+    def _untouched(self, verdict: fleet.Verdict, wanted: dict[str, Lease], seen: _Seen) -> frozenset[str]:
+        """Where the controller may not act it leaves its earlier leases alone: they run out by ramping."""
+        enforced = {
+            scope
+            for scope, ordered in verdict.hands.items()
+            if (ordered.mode or self._settings.mode) is Mode.ENFORCE
+        }
+        leases = [*wanted.values(), *(held.lease for held in seen.leases)]
+        return frozenset(lease.key for lease in leases if lease.scope not in enforced)
+
+    def _world(self, now: datetime, seen: _Seen) -> tuple[fleet.World, dict[Scope, ScopeState]]:
+        with database.reading(self._database) as session:
+            world = fleet.World(
+                scopes=seen.reports,
+                incidents=incidents.open_incidents(session),
+                minutes=seen.minutes,
+                hours=scopes.hours(session, now - self._settings.base.window),
+                orders=orders.standing(session, now),
+            )
+            return world, _states(scopes.load_states(session))
 
     async def _send(self, report: TickReport, actions: Iterable[Action], epoch: int) -> TickReport:
         sent: list[Action] = []
@@ -210,8 +218,8 @@ def hourly(minutes: Iterable[ScopeMinute]) -> list[scopes.ScopeHour]:
     for minute in unique.values():
         scope = Scope(source_ip=minute.source_ip, provider=minute.provider)
         hour = minute.minute.replace(minute=0, second=0, microsecond=0)
-        counts = sums.setdefault((scope, hour), dict.fromkeys(fleet.COUNTS, 0))
-        for name in fleet.COUNTS:
+        counts = sums.setdefault((scope, hour), dict.fromkeys(scopes.COUNTS, 0))
+        for name in scopes.COUNTS:
             counts[name] += getattr(minute, name)
     return [scopes.ScopeHour(scope=scope, hour=hour, **counts) for (scope, hour), counts in sums.items()]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -11,7 +12,7 @@ from core.address import IpAddress, parse_ip
 from core.lease import Scope
 from storage.tables import CounterRow, ScopeHourRow, ScopeStateRow
 
-_COUNTS = (
+COUNTS = (
     "attempted", "delivered", "deferred", "bounced",
     "reputation_deferred", "blocked", "hard_bounced", "complaints",
 )  # fmt: skip
@@ -64,7 +65,7 @@ def record_hours(session: Session, hours: Iterable[ScopeHour]) -> None:
     for hour in hours:
         key = (str(hour.scope.source_ip), hour.scope.provider, hour.hour)
         row = session.get(ScopeHourRow, key)
-        counts = {name: getattr(hour, name) for name in _COUNTS}
+        counts = {name: getattr(hour, name) for name in COUNTS}
         if row is None:
             session.add(ScopeHourRow(source_ip=key[0], provider=key[1], hour=key[2], **counts))
             continue
@@ -84,9 +85,7 @@ def hours(session: Session, since: datetime, ip: IpAddress | None = None) -> lis
     )
     return [
         ScopeHour(
-            scope=_scope(row.source_ip, row.provider),
-            hour=row.hour,
-            **row.model_dump(include=set(_COUNTS)),
+            scope=_scope(row.source_ip, row.provider), hour=row.hour, **row.model_dump(include=set(COUNTS))
         )
         for row in rows
     ]
@@ -106,5 +105,6 @@ def next_number(session: Session, name: str, above: int = 0) -> int:
     return row.value
 
 
+@cache
 def _scope(source_ip: str, provider: str) -> Scope:
     return Scope(source_ip=parse_ip(source_ip), provider=provider)

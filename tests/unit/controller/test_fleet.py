@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from controller import fleet
 from controller.fleet import Verdict, World
 from controller.policy import Move
+from controller.records import Records
 from controller.state import ScopeState
 from core.incident import Rule, Severity
 from core.lease import Scope
@@ -93,16 +94,9 @@ def test_deliveries_since_the_last_move_let_a_scope_rise() -> None:
 
 
 def test_deliveries_before_the_minutes_begin_come_from_the_hours_and_none_counts_twice() -> None:
-    records = fleet._Records(
-        World(
-            [],
-            minutes=[minute(NOON + 5 * MINUTE, delivered=3), minute(NOON + 5 * MINUTE, delivered=3)],
-            hours=[
-                ScopeHour(scope=scope(), hour=NOON - n * HOUR, delivered=10) for n in range(4)
-            ],  # the hour of the minutes is among them
-        ),
-        NOON + HOUR,
-    )
+    hours = [ScopeHour(scope=scope(), hour=NOON - n * HOUR, delivered=10) for n in range(4)]
+    twice = [minute(NOON + 5 * MINUTE, delivered=3)] * 2
+    records = Records(twice, hours, NOON + HOUR)
     assert records.delivered_since(scope(), NOON - 2 * HOUR) == 23
     assert records.delivered_since(scope("*"), NOON - 2 * HOUR) == 23
 

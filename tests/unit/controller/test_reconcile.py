@@ -59,6 +59,13 @@ def test_a_lease_is_renewed_when_half_its_life_is_over_with_the_rate_it_has() ->
     assert put.lease.expires_at == NOON + 9 * HOUR + MINUTE
 
 
+def test_a_new_controller_takes_over_what_an_earlier_one_put_and_so_fences_it() -> None:
+    held = [ReportedLease(wanted(epoch=1)[KEY])]
+    (put,) = plan(wanted(epoch=2), held)
+    assert (put.why, put.lease.epoch, put.lease.value) == (Why.TAKEN_OVER, 2, held[0].lease.value)
+    assert plan(wanted(epoch=2), [ReportedLease(put.lease)]) == []
+
+
 @pytest.mark.parametrize(("level", "why"), [(0.105, None), (0.12, Why.CHANGED), (0.08, Why.CHANGED)])
 def test_small_changes_are_not_sent(level: float, why: Why | None) -> None:
     sent = plan(wanted(level), [ReportedLease(wanted()[KEY])])
