@@ -14,12 +14,12 @@ from core.errors import PeerError
 
 POSTMASTER: Final = "postmaster"
 
-# Everything beyond ASCII that RFC 6531 adds, less C1 controls and the line and paragraph separators.
-_BEYOND = "\u00a0-\u2027\u202a-\U0010ffff"
-_DOTTED = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.\-{_BEYOND}]+"
-_QUOTED = rf'"(?:[\x20\x21\x23-\x5b\x5d-\x7e{_BEYOND}]|\\[\x20-\x7e])*"'
-_END = rf"[A-Za-z0-9{_BEYOND}]"
-_LABEL = rf"{_END}(?:[A-Za-z0-9\-{_BEYOND}]{{0,61}}{_END})?"
+# RFC 6531 adds everything beyond ASCII; we leave out C1 controls here and _SEPARATORS below. The classes are
+# written as what they exclude: spelled out up to U+10FFFF they take `re` a tenth of a second to compile.
+_DOTTED = r"""[^\x00-\x20"(),:;<>@\[\\\]\x7f-\x9f]+"""
+_QUOTED = r"""\"(?:[^\x00-\x1f"\\\x7f-\x9f]|\\[\x20-\x7e])*\""""
+_END = r"[^\x00-/:-@\[-`{-\x9f]"
+_LABEL = rf"{_END}(?:[^\x00-,./:-@\[-`{{-\x9f]{{0,61}}{_END})?"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _LITERAL = r"\[[0-9A-Za-z.:]{2,60}\]"
 _MAILBOX = rf"(?:{_DOTTED}|{_QUOTED})@(?:(?P<domain>{_DOMAIN})|(?P<literal>{_LITERAL}))"
@@ -30,6 +30,7 @@ _WHOLE_MAILBOX = re.compile(rf"{_MAILBOX}\Z")
 _NULL = re.compile(r"<>(?P<rest>\Z| .*\Z)")
 _BARE_POSTMASTER = re.compile(rf"<{POSTMASTER}>(?P<rest>\Z| .*\Z)", re.IGNORECASE)
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e]+))?\Z")
+_SEPARATORS = re.compile("[\u2028\u2029]")
 _SIZE = re.compile(r"\d{1,20}\Z")
 
 
@@ -138,6 +139,8 @@ def _body(value: str | None) -> bool:
 
 def _is_plausible(match: re.Match[str]) -> bool:
     """What the grammar cannot say: a domain's length, an address literal that is an address."""
+    if not match.string.isascii() and _SEPARATORS.search(match.string):
+        return False
     literal = match["literal"]
     if literal is None:
         return len(match["domain"]) <= 255
