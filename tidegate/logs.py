@@ -17,6 +17,7 @@ _QUIET = {
     "apscheduler": logging.ERROR,
     "alembic": logging.WARNING,
     "uvicorn.access": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
     "pydnsbl": logging.ERROR,
 }
 _DIM, _RESET = "\x1b[2m", "\x1b[0m"

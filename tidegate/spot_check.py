@@ -7,7 +7,7 @@ from typing import Any
 
 from core.address import IpAddress
 from core.clock import SystemClock
-from core.reading import Reading, Source, Status
+from core.reading import Quality, Reading, Source, Status
 from monitor import catalogue
 from monitor.collectors.collected import Collected
 from monitor.collectors.dnsbl import DnsblCollector
@@ -44,6 +44,11 @@ class Found:
     def is_something(self) -> bool:
         """Whether any list names any of the IPs, or a score is bad. Unknown is not a finding."""
         return any(reading.status in {Status.BAD, Status.WARN} for reading in self.readings)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nobody gave an answer that means anything."""
+        return all(reading.status is Status.UNKNOWN for reading in self.readings)
 
     def document(self) -> dict[str, Any]:
         return {
@@ -82,7 +87,9 @@ def _where(reading: Reading) -> str:
 def _word(reading: Reading) -> str:
     if reading.source is Source.DNSBL:
         return _WORDS[reading.status]
-    return f"{reading.value:g}" if reading.value is not None else str(reading.quality)
+    if reading.value is not None:
+        return f"{reading.value:g}"
+    return "no data" if reading.quality is Quality.NO_DATA else "unknown"
 
 
 def settings(config: str | None, resolvers: Sequence[str], zones: Sequence[str]) -> Settings:
@@ -103,7 +110,8 @@ def settings(config: str | None, resolvers: Sequence[str], zones: Sequence[str])
                 {"nameservers": list(resolvers), "timeout": resolver.timeout}
             )
     except ValidationError as error:
-        raise OperatorError(f"--resolver: {error.errors()[0]['msg']}") from None
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise OperatorError(f"--resolver: {said}; write it like 192.0.2.53 or 127.0.0.1:5353") from None
     if zones:
         dnsbl = dnsbl.model_copy(update={"zones": list(zones)})
     probe = config is None and (not zones or _PROBE_ZONE in zones)

@@ -1,5 +1,6 @@
 """The command line. Heavy imports stay inside functions, so that `tidegate --help` is quick."""
 
+import logging
 import os
 import sys
 import traceback
@@ -24,6 +25,8 @@ def run(arguments: Sequence[str]) -> int:
     from tidegate.cli.app import app  # noqa: PLC0415 - the commands register themselves on import
 
     debug = "--debug" in arguments
+    if not debug:
+        logging.getLogger().addHandler(logging.NullHandler())  # commands say what matters themselves
     try:
         result = app(args=hoist(arguments), standalone_mode=False, prog_name="tidegate")
     except typer.TyperException as error:

@@ -8,7 +8,7 @@ from core.errors import OperatorError
 from tidegate.cli import invocation
 from tidegate.cli.app import EVERYWHERE, app
 from tidegate.cli.exit_codes import ExitCode
-from tidegate.cli.output import emit, emit_json
+from tidegate.cli.output import emit, emit_json, note
 
 
 @app.command(epilog=EVERYWHERE)
@@ -24,7 +24,7 @@ def check(
 ) -> int:
     """Ask every DNS list and Sender Score about IPs, now.
 
-    Each answer is listed, clean or unknown. Exit code 10: something was found.
+    Each answer is listed, clean or unknown. Exit code 10: something was found; 1: nobody gave an answer.
     """
     import asyncio  # noqa: PLC0415
 
@@ -39,4 +39,7 @@ def check(
     settings = spot_check.settings(asked.config, resolver or [], zone or [])
     found = asyncio.run(spot_check.look(addresses, settings))
     emit_json(found.document()) if asked.as_json else emit(found.text())
+    if found.is_blind:
+        note("tidegate: nobody gave a usable answer, so nothing is known about these IPs")
+        return ExitCode.FAILED
     return ExitCode.FOUND if found.is_something else ExitCode.OK

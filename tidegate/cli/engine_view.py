@@ -6,10 +6,7 @@ from typing import Any
 
 from core.limit import LimitChain, LimitTerm
 from core.text import printable
-from tidegate.cli.output import ago, block, moment, read_time, table
-
-_PERIODS = (("total", "Total"), ("last_hour", "Last hour"), ("top_hour", "Top/hour"),
-            ("last_minute", "Last min."), ("top_minute", "Top/min."))  # fmt: skip
+from tidegate.cli.output import ago, block, moment, read_time
 
 
 def status(document: Mapping[str, Any]) -> str:
@@ -24,21 +21,8 @@ def status(document: Mapping[str, Any]) -> str:
         ("connections", f"{connections.get('in', 0)} in, {connections.get('out', 0)} out"),
         ("leases", f"{document.get('leases', 0)} (epoch {document.get('epoch', 0)})"),
     ]
-    return "\n".join(filter(None, (block(rows, indent=0), traffic(document.get("traffic", {})))))
-
-
-def traffic(counts: Mapping[str, Any]) -> str:
-    """What the engine counts; a table where periods are told apart, else one line for each count."""
-    if not counts:
-        return ""
-    if all(isinstance(value, Mapping) for value in counts.values()):
-        columns = list(dict.fromkeys(key for value in counts.values() for key in value))
-        titles = dict(_PERIODS)
-        rows = [
-            [titles.get(k, k.replace("_", " ")), *(v.get(c, 0) for c in columns)] for k, v in counts.items()
-        ]
-        return "\n" + table(["traffic", *columns], rows, right=range(1, len(columns) + 1))
-    return block([(key.replace("_", " "), value) for key, value in counts.items()], indent=0)
+    counts = [(name.replace("_", " "), count) for name, count in document.get("traffic", {}).items()]
+    return block([*rows, *counts], indent=0)
 
 
 def leases(found: Sequence[Mapping[str, Any]], now: datetime) -> str:

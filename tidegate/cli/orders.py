@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session
 
 from core.address import IpAddress, parse_ip
-from core.errors import OperatorError
+from core.errors import NotFoundError, OperatorError
 from core.lease import Scope
 from core.provider import EVERY
 from storage import audit, database, orders
@@ -50,6 +50,13 @@ def scope_of(ip: str, provider: str | None) -> Scope:
     except ValueError:
         raise OperatorError(f"{ip!r} is not an IP address; write it like 203.0.113.7") from None
     return Scope(source_ip=address, provider=provider or EVERY)
+
+
+def refuse_strangers(asked: Invocation, scope: Scope) -> None:
+    """Raises NotFoundError for an IP that is in no ip-list."""
+    lists = peek.sections(asked.config_path, "ip_lists")["ip_lists"]
+    if not any(source.address == scope.source_ip for listed in lists.values() for source in listed):
+        raise NotFoundError(f"{scope.source_ip} is in no ip-list of {asked.config_path}")
 
 
 def write_down(

@@ -126,10 +126,14 @@ def _last_errors(queue: Queue, now: datetime) -> str:
 
 def _mode_changes(queue: Queue, now: datetime) -> str:
     rows = [
-        (_when(one.get("at"), now), f"{one.get('from')} -> {one.get('to')}: {one.get('cause', '')}")
+        (_when(one.get("at"), now), f"{_modes(one)}: {one.get('cause', '')}")
         for one in queue.get("mode_changes", [])
     ]
     return "Mode changes\n" + block(rows) if rows else ""
+
+
+def _modes(change: Mapping[str, Any]) -> str:
+    return f"{change.get('from') or change.get('before')} -> {change.get('to') or change.get('after')}"
 
 
 def _limits(queue: Queue, now: datetime) -> str:
@@ -137,7 +141,8 @@ def _limits(queue: Queue, now: datetime) -> str:
         found = _CHAINS.validate_python(queue.get("chains", ()))
     except ValidationError:
         return ""
-    return "Limits, strictest first (* binds)\n" + chains(found, now) if found else ""
+    binding = [chain for chain in found if not chain.effective.is_unlimited]
+    return "Limits, strictest first (* binds)\n" + chains(binding, now) if binding else "No limits."
 
 
 def _recipient_events(queue: Queue) -> str:

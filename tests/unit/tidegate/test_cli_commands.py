@@ -62,6 +62,13 @@ def answers(request: httpx.Request) -> httpx.Response:
         "/v1/queues": {"schema": "queues/v1", "matching": 2, "queues": [QUEUE, QUIET]},
         "/v1/queues/example.test/default": DETAIL,
         "/v1/leases": {"schema": "leases/v1", "epoch": 1, "leases": [LEASE]},
+        "/v1/scopes": {
+            "scopes": [
+                {"source_ip": ip, "provider": p}
+                for ip in ("203.0.113.7", "203.0.113.8")
+                for p in ("yahoo", "*")
+            ]
+        },
         "/v1/explain": {"schema": "explain/v1", "chains": DETAIL["chains"]},
     }
     if request.method == "DELETE":
@@ -301,6 +308,12 @@ def test_a_release_by_key_lifts_the_controllers_lease_and_keeps_it_away(
         (["override", "203.0.113.7", "--rate", "0", "--reason", "x"], "to stop mail use pause"),
         (["override", "203.0.113.7", "--rate", "1/h", "--for", "soon", "--reason", "x"], "is not a duration"),
         (["override", "203.0.113.7", "--rate", "1/h", "--reason", " "], "--reason must say why"),
+        (
+            ["override", "203.0.113.9", "--rate", "1/h", "--reason", "x"],
+            "203.0.113.9 is no source IP of this engine",
+        ),
+        (["override", "203.0.113.7", "yahooo", "--rate", "1/h", "--reason", "x"], "did you mean yahoo?"),
+        (["hold", "203.0.113.9", "--reason", "x"], "203.0.113.9 is in no ip-list"),
         (["release", "nonsense", "--reason", "x"], "there is no lease 'nonsense'"),
     ],
 )
