@@ -97,7 +97,7 @@ def _change(
         actor=reconcile.ACTOR,
         at=now,
         mode=str(mode),
-        undo=f"tidegate release {key}" if rates[1] is not None else "",
+        undo=f"tidegate release {key} --reason TEXT" if rates[1] is not None else "",
     )
 
 

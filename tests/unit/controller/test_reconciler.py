@@ -96,7 +96,7 @@ async def test_an_incident_holds_the_ip_and_everything_about_it_is_written_down(
     assert stage.history() == [change]
     assert (str(change.before), str(change.after), change.rule) == ("None", "200/h", "snds-red")
     assert (change.evidence, change.mode) == ((f"INC-{number}",), "enforce")
-    assert change.undo == f"tidegate release {KEY}"
+    assert change.undo == f"tidegate release {KEY} --reason TEXT"
     with database.reading(stage.engine) as session:
         (entry,) = audit.entries(session)
     assert (entry.actor, entry.action) == ("controller", "enforce source-ip-max-msg-rate")
