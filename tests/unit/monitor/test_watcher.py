@@ -88,7 +88,7 @@ def test_a_listing_that_ends_is_resolved_in_the_same_thread_after_six_clean_hour
         assert last["Subject"] == f"Re: {first['Subject']}"
         assert last["References"] == first["Message-ID"]
         assert last["X-Tidegate-State"] == "resolved"
-        assert "Over after 7 h" in text_of(last)
+        assert "Over after 7h" in text_of(last)
 
 
 def test_a_day_of_unknown_answers_opens_one_source_incident_and_none_about_an_ip() -> None:
