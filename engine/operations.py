@@ -31,6 +31,7 @@ class ScopeView:
 
     scope: Scope
     operator_limit: Rate
+    operator_connect_limit: Rate
     effective: Rate
     queued: int
 
@@ -95,11 +96,12 @@ def scopes(engine: Engine) -> list[ScopeView]:
 
 
 def _view(engine: Engine, scope: Scope, waiting: dict[tuple[str, str], int]) -> ScopeView:
-    directive = Directive.SOURCE_IP_MAX_MSG_RATE
-    chain = engine.shaping.scope_chain(scope, directive, engine.clock.now())
+    messages, connects = DIRECTIVES
+    chain = engine.shaping.scope_chain(scope, messages, engine.clock.now())
     return ScopeView(
         scope,
-        engine.shaping.operator_limit(scope, directive),
+        engine.shaping.operator_limit(scope, messages),
+        engine.shaping.operator_limit(scope, connects),
         chain.effective,
         waiting.get((str(scope.source_ip), scope.provider), 0),
     )

@@ -61,6 +61,7 @@ class ScopeRow(BaseModel):
     source_ip: IpAddress
     provider: str
     operator_limit: Rate
+    operator_connect_limit: Rate
     effective: Rate
     queued: int
 
@@ -147,6 +148,7 @@ async def list_scopes(engine: TheEngine, _who: Reader) -> ScopeList:
             source_ip=view.scope.source_ip,
             provider=view.scope.provider,
             operator_limit=view.operator_limit,
+            operator_connect_limit=view.operator_connect_limit,
             effective=view.effective,
             queued=view.queued,
         )
