@@ -7,6 +7,7 @@ in an older segment (it would come back to life at the next start), no retry sta
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from engine.spool.index import Index, Segment
 from engine.spool.records import Mark, SettledMark
@@ -33,13 +34,13 @@ class Step:
 def next_step(segments: Iterable[Segment]) -> Step | None:
     """The best thing to do now. The newest segment is never touched: it carries the next id."""
     ordered = sorted(segments, key=lambda segment: segment.sequence)
-    closed = ordered[:-1]
-    # only a successor says where an untrimmed segment ends, so that successors must stay
-    reach = next((place for place, segment in enumerate(closed) if not segment.trimmed), len(closed)) + 1
-    for segment in closed[:reach]:
+    # only its successor says where an untrimmed segment ends
+    pinned = {after.sequence for before, after in pairwise(ordered) if not before.trimmed}
+    closed = [segment for segment in ordered[:-1] if segment.sequence not in pinned]
+    for segment in closed:
         if segment.live == 0 and not _marks_needed(segment, ordered):
             return Step(segment.sequence, Reason.DEAD)
-    wasteful = [segment for segment in closed[:reach] if _wasteful(segment, ordered[-1])]
+    wasteful = [segment for segment in closed if _wasteful(segment, ordered[-1])]
     if not wasteful:
         return None
     best = min(wasteful, key=lambda segment: segment.kept_bytes / max(1, segment.length))

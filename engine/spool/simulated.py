@@ -40,9 +40,9 @@ class Unplugged(OSError):  # noqa: N818 - reads as what happened
 class SimulatedDisk:
     """Implements Files in memory. `capacity` in bytes; None has room for ever.
 
-    `calls` counts the calls that change something; `faults` maps such a number, from 1, to the errno it
-    fails with, or to 0 for a short write; `permanent` fails a call by name; `failed` tells which did.
-    After `cut_after` calls the power is off.
+    `calls` counts the calls that change something. `faults` maps such a number, from 1, to the errno it
+    fails with, to its negative if it fails only after it was done, or to 0 for a short write; `permanent`
+    fails a call by name; `failed` tells which did. After `cut_after` calls the power is off.
     """
 
     def __init__(self, capacity: int | None = None) -> None:
@@ -211,9 +211,11 @@ class SimulatedDisk:
             code = self.faults.pop(self.calls, self.permanent.get(call))
             if code is not None:
                 self.failed.append(call)
-            if code:
+            if code is not None and code > 0:
                 raise OSError(code, os.strerror(code))
             yield code == 0
+            if code is not None and code < 0:
+                raise OSError(-code, os.strerror(-code))
 
     def _descriptor(self, name: str) -> int:
         self._next_fd += 1

@@ -127,8 +127,9 @@ class SegmentWriter:
         """Nothing of a failed commit may remain; the room allocated for later goes with it."""
         try:
             self._files.ftruncate(active.fd, active.end)
+            self._files.fdatasync(active.fd)
         except OSError:
-            self._abandon(active, active.end)
+            self._disown(active)
             return
         try:
             self._files.allocate(active.fd, active.capacity)
@@ -141,9 +142,7 @@ class SegmentWriter:
         try:
             self._files.fdatasync(active.fd)
         except OSError:
-            self._owed = self._unsynced + self._owed
-            self._unsynced = []
-            self._abandon(active, active.durable)
+            self._disown(active)
             self._verify(active)
             raise
         active.durable = active.end
@@ -165,7 +164,7 @@ class SegmentWriter:
                 raise
             fresh = self._create(wanted, batch)  # a little room may do for marks
         if active is not None:
-            self._abandon(active, active.end)
+            self._retire(active, active.end)
         self._active = fresh
         return fresh
 
@@ -197,15 +196,25 @@ class SegmentWriter:
             if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL}:
                 raise
 
-    def _abandon(self, active: _Active, length: int) -> None:
+    def _disown(self, active: _Active) -> None:
+        """After a failure: only what was durable before it counts; the marks since then are owed again."""
+        self._owed = self._unsynced + self._owed
+        self._unsynced = []
+        self._retire(active, active.durable, sync=True)
+
+    def _retire(self, active: _Active, length: int, *, sync: bool = False) -> None:
         """Take no more into this segment; what lies beyond `length` does not count."""
         trimmed = True
         try:
             self._files.ftruncate(active.fd, length)
+            if sync:
+                self._files.fdatasync(active.fd)
         except OSError:
             trimmed = False
             log.exception(
-                "A segment cannot be trimmed", extra={"event": "spool.trim", "segment": active.sequence}
+                "Segment %d cannot be trimmed",
+                active.sequence,
+                extra={"event": "spool.trim", "segment": active.sequence},
             )
         self._closed.append(Closed(active.sequence, length, trimmed))
         self._predecessor = (active.sequence, length)

@@ -14,7 +14,7 @@ from engine.spool.base import MessageId, Settled
 from engine.spool.log import LogSpool
 from engine.spool.simulated import SimulatedDisk
 
-FAULTS = [errno.ENOSPC, errno.EDQUOT, errno.EIO, 0]
+FAULTS = [errno.ENOSPC, errno.EDQUOT, errno.EIO, -errno.EIO, 0]
 
 
 async def fill(spool: LogSpool, count: int = 9) -> tuple[list[MessageId], list[SpoolError]]:
@@ -42,7 +42,7 @@ async def test_if_the_nth_call_fails_store_raises_and_exactly_the_acknowledged_c
             break
         if disk.failed != ["ftruncate"] and (code or disk.failed == ["pwritev"]):
             assert len(errors) == 1, (n, disk.failed)
-            assert isinstance(errors[0], SpoolFull) == (code != errno.EIO)
+            assert isinstance(errors[0], SpoolFull) == (abs(code) != errno.EIO)
         if death == "close":
             await spool.close()
             after = disk
@@ -187,6 +187,50 @@ async def test_marks_wait_in_memory_while_even_their_reserve_is_used_up() -> Non
     after = disk.power_cut(random.Random(1))
     await kill(spool)
     assert set(await recovered(after)) == {stored[2]}
+
+
+async def test_marks_in_a_batch_that_found_no_room_use_their_reserve_at_once() -> None:
+    disk = SimulatedDisk(capacity=10 << 10)
+    spool = await opened(disk)
+    stored, _ = await fill(spool, 3)
+    spool.settle(stored[0], 0, Settled.DELIVERED)
+    with pytest.raises(SpoolFull):
+        await spool.store(message(b"x" * 3000))
+    after = disk.killed()
+    await kill(spool)
+    assert set(await recovered(after)) == set(stored[1:])
+
+
+async def test_what_cannot_be_cut_off_is_disowned_by_the_next_segment() -> None:
+    disk = SimulatedDisk()
+    spool = await opened(disk)
+    first = await spool.store(message(b"first"))
+    # written after all, reported as failed, and twice impossible to cut off
+    disk.faults = {disk.calls + 1: -errno.EIO, disk.calls + 2: errno.EIO, disk.calls + 3: errno.EIO}
+    with pytest.raises(SpoolError):
+        await spool.store(message(b"refused"))
+    assert disk.failed == ["pwritev", "ftruncate", "ftruncate"]
+    second = await spool.store(message(b"second"))
+    after = disk.killed()
+    await kill(spool)
+    assert any(b"refused" in after.bytes_of(name) for name in segments(after))
+    assert set(await recovered(after)) == {first, second}
+
+
+async def test_a_segment_left_over_from_a_failed_roll_does_not_end_its_predecessor() -> None:
+    disk = SimulatedDisk()
+    spool = await opened(disk)
+    stored, _ = await fill(spool, 3)
+    disk.permanent = {"sync_directory": errno.EIO, "unlink": errno.EIO}
+    with pytest.raises(SpoolError):
+        await spool.store(message(b"x" * 6000))
+    assert len(segments(disk)) == 2
+    disk.permanent = {}
+    stored.append(await spool.store(message(b"small")))
+    assert len(segments(disk)) == 2
+    after = disk.power_cut(random.Random(3))
+    await kill(spool)
+    assert set(await recovered(after)) == set(stored)
 
 
 async def test_an_unforeseen_error_in_the_thread_is_told_and_not_swallowed() -> None:

@@ -74,9 +74,14 @@ CASES: list[tuple[str, list[Segment], Step | None]] = [
     ),
     ("a damaged one is not rewritten", [segment(1, live=5, live_bytes=400, damaged=True), NEWEST], None),
     (
-        "the successor of an untrimmed one stays, and so do later ones",
-        [segment(1, trimmed=False, **FULL), segment(2), segment(3), NEWEST],
+        "the successor of an untrimmed one stays",
+        [segment(1, trimmed=False, **FULL), segment(2), NEWEST],
         None,
+    ),
+    (
+        "but later ones may go",
+        [segment(1, trimmed=False, **FULL), segment(2), segment(3), NEWEST],
+        Step(3, Reason.DEAD),
     ),
     (
         "an untrimmed one itself may go",

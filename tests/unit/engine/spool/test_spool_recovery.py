@@ -1,16 +1,28 @@
 """What a start makes of torn tails, damage and leftovers."""
 
+import asyncio
 import logging
 import random
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 from spooling import HERE, NOON, SMALL, kill, message, opened, recovered, segments
 
 from core.errors import ConflictError, SpoolError
-from engine.spool.base import MessageDamaged, Settled
+from engine.spool.base import MessageDamaged, MessageId, Settled
 from engine.spool.commits import SpoolOptions
 from engine.spool.simulated import SimulatedDisk
+
+
+def copy(disk: SimulatedDisk) -> SimulatedDisk:
+    """The same disk at this moment, to be destroyed."""
+    twin = SimulatedDisk()
+    inodes = {id(inode): deepcopy(inode) for inode in [*disk._names.values(), *disk._durable_names.values()]}
+    twin._names = {name: inodes[id(inode)] for name, inode in disk._names.items()}
+    twin._durable_names = {name: inodes[id(inode)] for name, inode in disk._durable_names.items()}
+    return twin
+
 
 ROOMY = SpoolOptions(segment_size=1 << 20, mark_reserve=1 << 10, cache_size=0, sync_after=60)
 
@@ -174,6 +186,72 @@ async def test_retry_state_outlives_its_segment() -> None:
     assert set(found) == set(stuck)
     assert (found[stuck[0]].pending[1].attempts, found[stuck[0]].pending[1].last_error) == (30, "451 30")
     assert found[stuck[0]].pending[0].attempts == 0
+
+
+async def test_an_older_postponement_written_again_does_not_win() -> None:
+    disk = SimulatedDisk()
+    spool = await opened(disk)
+    stuck = [await spool.store(message(b"s" * 3000)) for _ in range(2)]
+    for n in range(40):
+        if n in {5, 8}:
+            spool.postpone(stuck[0], 0, n, NOON, f"451 {n}")
+        passing = await spool.store(message(b"p" * 3000))
+        spool.settle(passing, 0, Settled.DELIVERED)
+        await spool._reclaimer.idle()
+    assert spool.size().segments < 8
+    await spool.close()
+    assert (await recovered(disk))[stuck[0]].pending[0].attempts == 8
+
+
+async def test_power_lost_after_reclaiming_brings_nothing_back() -> None:
+    disk = SimulatedDisk()
+    spool = await opened(disk)
+    stuck = [await spool.store(message(b"s" * 3000)) for _ in range(2)]
+    for _ in range(30):
+        dead = [await spool.store(message(b"p" * 300)) for _ in range(5)]
+        await spool.store(message(b"q" * 2000))
+        spool.settle(dead[0], 0, Settled.DELIVERED)
+        for each in spool._index:
+            if each not in stuck:
+                spool.settle(MessageId(each), 0, Settled.DELIVERED)
+        await spool.sync()
+        await spool._reclaimer.idle()
+        for seed in range(3):
+            assert set(await recovered(copy(disk).power_cut(random.Random(seed)))) == set(stuck)
+    assert spool.counters.reclaimed_segments > 5
+    await spool.close()
+
+
+async def test_marks_are_durable_when_sync_returns_even_if_the_segment_changed_meanwhile() -> None:
+    for seed in range(10):
+        disk = SimulatedDisk()
+        spool = await opened(disk)
+        first, second = [await spool.store(message(b"a" * 3000)) for _ in range(2)]
+        spool.settle(first, 0, Settled.DELIVERED)
+        while spool._committer._busy or spool._committer._marks:
+            await asyncio.sleep(0)  # written, not synced
+        third = await spool.store(message(b"b" * 3000))
+        await spool.sync()
+        after = disk.power_cut(random.Random(seed))
+        await kill(spool)
+        assert set(await recovered(after)) == {second, third}
+
+
+async def test_a_commit_of_which_some_sectors_reached_the_disk_is_whole_or_not_there() -> None:
+    whole = 0
+    for seed in range(300):
+        disk = SimulatedDisk()
+        spool = await opened(disk, ROOMY)
+        kept = await spool.store(message(b"k" * 100))
+        disk.cut_after = disk.calls + 1
+        with pytest.raises(SpoolError):
+            await spool.store(message(b"u" * 700))
+        after = disk.power_cut(random.Random(seed))
+        await kill(spool)
+        found = set(await recovered(after))
+        assert kept in found
+        whole += len(found) - 1
+    assert whole > 0
 
 
 async def test_one_stuck_message_does_not_hold_its_segment() -> None:
