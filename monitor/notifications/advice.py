@@ -47,7 +47,8 @@ _STEPS: dict[Rule, tuple[str, ...]] = {
         "Look at what changed on this IP since yesterday: new list, new customer, new volume.",
     ),
     Rule.BLIND: (
-        "Run: tidegate doctor. It asks each source by hand and says what is wrong.",
+        "See what the source says: tidegate show sources. Ask it by hand: tidegate check, with an IP.",
+        "Lists refuse public resolvers: a recursing resolver of your own is what they answer.",
         "Until it answers again, nothing that rests on this source is changed.",
     ),
 }
@@ -67,7 +68,7 @@ def commands(incident: Incident, keys: tuple[str, ...]) -> tuple[Command, ...]:
     """Commands to look closer and to overrule the automation; `keys` are leases that stand."""
     if incident.ip is None:
         return (Command("tidegate show sources", "how every source is doing"),)
-    where = "" if incident.provider == EVERY else f" --provider {incident.provider}"
+    where = "" if incident.provider == EVERY else f" {incident.provider}"
     ip = incident.ip
     known = (
         Command(f"tidegate explain {ip}{where}", "every bound on this IP, and which one holds"),

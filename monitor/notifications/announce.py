@@ -19,7 +19,7 @@ from storage.outbox import OutboxMail
 log = logging.getLogger(__name__)
 
 STREAM = "alerts"
-FOOTER = "To get fewer: tidegate silence, or notifications.minimum-severity in the configuration."
+FOOTER = "To get fewer, raise notifications.minimum-severity in the configuration."
 
 
 def announce(session: Session, now: datetime, settings: NotificationSettings) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from core.lease import Scope
+from core.lease import Directive, Scope
 from core.provider import EVERY
 from core.rate import UNLIMITED, Rate
 from core.text import printable
@@ -37,7 +37,7 @@ def consequence(facts: Facts) -> str:
     """One sentence beside the verdict: what it means for the mail."""
     if not is_about_ips(facts):
         return ""
-    standing = [c for c in _latest(facts.changes) if c.after is not None]
+    standing = [c for c in _latest(_message_rates(facts)) if c.after is not None]
     done = [c for c in standing if c.mode == ENFORCED]
     if not done:
         return "The controller would limit it, but it does not act in this mode." if standing else ""
@@ -76,7 +76,7 @@ def resolution(facts: Facts, zone: ZoneInfo) -> Resolution:
     members = [m.incident for m in facts.mailing.members]
     opened = min(i.opened_at for i in members)
     ended = max(i.resolved_at or facts.now for i in members)
-    steps = [step for c in _latest(facts.changes) for step in _ramp(c, facts)]
+    steps = [step for c in _latest(_message_rates(facts)) for step in _ramp(c, facts)]
     ramps = tuple((wording.moment(at, zone), rate) for at, rate in sorted(steps))
     return Resolution(
         duration=wording.span(ended - opened),
@@ -102,7 +102,7 @@ def _ramp(change: LeaseChange, facts: Facts) -> list[tuple[datetime, str]]:
     if change.after is None or change.mode != ENFORCED:
         return []
     where = wording.provider(change.scope.provider)
-    goal = _origin(facts.changes, change.scope)
+    goal = _origin(facts, change.scope)
     if goal.is_unlimited:
         return [
             (facts.now, f"{where}: {change.after}, times {RAMP_FACTOR:g} every 2 h until it is not needed")
@@ -113,7 +113,7 @@ def _ramp(change: LeaseChange, facts: Facts) -> list[tuple[datetime, str]]:
 
 def _cost(facts: Facts) -> tuple[str, ...]:
     lines = []
-    cut = [c for c in facts.changes if c.after is not None and c.mode == ENFORCED]
+    cut = [c for c in _message_rates(facts) if c.after is not None and c.mode == ENFORCED]
     if cut:
         lowest = min(cut, key=lambda c: c.after.per_hour if c.after else 0)
         lines.append(f"Lowest limit: {lowest.after} to {wording.provider(lowest.scope.provider)}.")
@@ -132,9 +132,16 @@ def _latest(changes: Iterable[LeaseChange]) -> list[LeaseChange]:
     return list(newest.values())
 
 
-def _origin(changes: Iterable[LeaseChange], scope: Scope) -> Rate:
-    """What held on the scope before the first change."""
-    first = next((c for c in changes if c.scope == scope), None)
+def _message_rates(facts: Facts) -> list[LeaseChange]:
+    """The changes that bound mail itself; those of connections only go along with them."""
+    return [c for c in facts.changes if c.directive is Directive.SOURCE_IP_MAX_MSG_RATE]
+
+
+def _origin(facts: Facts, scope: Scope) -> Rate:
+    """What flowed on the scope before the first change."""
+    if scope in facts.bases:
+        return facts.bases[scope]
+    first = next((c for c in _message_rates(facts) if c.scope == scope), None)
     return first.before or UNLIMITED if first else UNLIMITED
 
 

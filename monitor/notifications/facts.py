@@ -1,12 +1,15 @@
 """Everything that a mail about incidents rests on, read from storage at one moment."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from core.address import IpAddress
 from core.incident import Incident, IncidentKind
+from core.lease import Scope
+from core.rate import Rate
 from core.reading import Quality, Reading, Status
 from monitor.detection.detect import HISTORY
 from monitor.incidents.telling import Mailing
@@ -15,6 +18,9 @@ from storage.leases import LeaseChange
 
 SHOWN_IPS = 5
 """A mail about more IPs than this shows the readings of the first ones only: it must fit a screen."""
+
+ONE_LOOK = timedelta(minutes=10)
+"""Longer than any look of the controller lasts."""
 
 _TROUBLE = {Status.WARN, Status.BAD}
 
@@ -50,6 +56,7 @@ class Facts:
     elsewhere: tuple[Incident, ...] = ()
     watched: int = 0
     cost: Cost = Cost()
+    bases: Mapping[Scope, Rate] = field(default_factory=dict)
 
 
 def gather(session: Session, mailing: Mailing, now: datetime) -> Facts:
@@ -68,11 +75,23 @@ def gather(session: Session, mailing: Mailing, now: datetime) -> Facts:
         moves=tuple(_move(session, reading) for reading in troubled),
         clean=sum(r.status is Status.GOOD for r in shown if r not in troubled),
         unknown=sum(r.status is Status.UNKNOWN for r in shown if r not in troubled),
-        changes=tuple(c for ip in ips for c in leases.lease_history(session, since, ip)),
+        changes=tuple(c for ip in ips for c in _changes(session, ip, since, members)),
         elsewhere=tuple(i for i in incidents.open_incidents(session) if i.number not in mine),
         watched=len({r.ip for r in readings.latest(session)}),
         cost=_cost(session, ips, since),
+        bases=_bases(session, ips),
     )
+
+
+def _changes(session: Session, ip: IpAddress, since: datetime, members: list[Incident]) -> list[LeaseChange]:
+    """Changes on an IP since its incidents opened, and those made because of them.
+
+    A look of the controller carries the time at which it began: it may begin before an incident opens, see
+    the incident, and act on it.
+    """
+    labels = {incident.label for incident in members}
+    found = leases.lease_history(session, since - ONE_LOOK, ip)
+    return [c for c in found if c.at >= since or labels.intersection(c.evidence)]
 
 
 def _move(session: Session, newest: Reading) -> Move:
@@ -92,6 +111,15 @@ def _cost(session: Session, ips: list[IpAddress], since: datetime) -> Cost:
         deferred=sum(h.reputation_deferred for h in hours),
         blocked=sum(h.blocked for h in hours),
     )
+
+
+def _bases(session: Session, ips: list[IpAddress]) -> dict[Scope, Rate]:
+    """What flowed before the controller held a scope back, where its memory of the scope says so."""
+    documents = {s: d for s, d in scopes.load_states(session).items() if s.source_ip in ips}
+    known = {scope: document.get("base") for scope, document in documents.items()}
+    return {
+        s: Rate.from_per_hour(base) for s, base in known.items() if isinstance(base, int | float) and base > 0
+    }
 
 
 def is_about_ips(facts: Facts) -> bool:

@@ -12,7 +12,7 @@ from core.lease import Directive, Scope
 from core.rate import Rate
 from monitor.notifications import render
 from monitor.notifications.deeds import rates_up
-from storage import database, incidents, leases
+from storage import database, incidents, leases, scopes
 from storage.incidents import EventKind, IncidentEvent
 from storage.leases import LeaseChange
 from tests.unit.monitor.watching import (
@@ -198,6 +198,33 @@ def test_each_recipient_has_a_mail_of_their_own_with_one_message_id() -> None:
             monitor.take(listed(monitor.clock.now()))
         first, second = monitor.mails()
     assert first["Message-ID"] == second["Message-ID"]
+
+
+def test_the_timetable_ends_at_what_the_controller_remembers_as_usual() -> None:
+    with rig() as monitor:
+        with database.session(monitor.engine) as session:
+            scopes.save_state(session, Scope(source_ip=IP), {"base": 400.0}, START)
+        resolved = flat(text_of(story(monitor)[-1]))
+    assert re.findall(r"(?<!to )all providers: (\d+/h)", resolved)[-1] == "400/h"
+
+
+def test_connection_rates_are_shown_and_do_not_pass_for_mail_rates() -> None:
+    with rig() as monitor:
+        change = LeaseChange(
+            lease_key="c", scope=Scope(source_ip=IP), directive=Directive.SOURCE_IP_MAX_CONNECT_RATE, before=None,
+            after=Rate.parse("1/m"), rule="r", reason="goes along", actor="controller", at=START, mode="enforce",
+        )  # fmt: skip
+        monitor.take(clean(START))
+        monitor.clock.advance(3600)
+        monitor.take(listed(monitor.clock.now()))
+        monitor.clock.advance(30)
+        monitor.take(listed(monitor.clock.now()))
+        with database.session(monitor.engine) as session:
+            leases.record_change(session, change.model_copy(update={"at": monitor.clock.now()}))
+        monitor.later(seconds=61)
+        said = flat(text_of(monitor.mails()[0]))
+    assert "at most 1/m" not in said
+    assert "source-ip-max-connect-rate" in said
 
 
 @pytest.mark.parametrize(
