@@ -40,7 +40,7 @@ class EngineAccess(Settings):
     """How to reach the engine's control API."""
 
     url: str = Field(
-        "http://127.0.0.1:8025", description="Where the control API listens: http://… or unix:path."
+        "unix:data/control.sock", description="Where the control API listens: http://… or unix:path."
     )
     token: SecretStr | None = Field(None, description="A bearer token with the scope operate.")
     token_file: Path | None = Field(None, description="A file that holds the token, instead of `token`.")
