@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from core.errors import OperatorError
 from tidegate.cli import invocation
 from tidegate.cli.app import EVERYWHERE, app
-from tidegate.cli.exit_codes import ExitCode
+from tidegate.cli.exit_codes import ExitCode, UsageError
 from tidegate.cli.output import emit, emit_json, note
 
 
@@ -35,7 +34,7 @@ def check(
     try:
         addresses = [parse_ip(ip) for ip in ips]
     except ValueError as error:
-        raise OperatorError(f"{error}; write it like 203.0.113.7") from None
+        raise UsageError(f"{error}; write it like 203.0.113.7") from None
     settings = spot_check.settings(asked.config, resolver or [], zone or [])
     found = asyncio.run(spot_check.look(addresses, settings))
     emit_json(found.document()) if asked.as_json else emit(found.text())

@@ -2,7 +2,19 @@
 
 from enum import IntEnum
 
-from core.errors import ConfigError, ConflictError, EngineUnreachable, NotFoundError
+from core.errors import (
+    ConfigError,
+    ConflictError,
+    DurationError,
+    EngineUnreachable,
+    NotFoundError,
+    OperatorError,
+    RateError,
+)
+
+
+class UsageError(OperatorError):
+    """The words of a command are wrong."""
 
 
 class ExitCode(IntEnum):
@@ -40,6 +52,9 @@ def code_of(error: Exception) -> ExitCode:
         return ExitCode.DENIED
     kinds: tuple[tuple[type[Exception], ExitCode], ...] = (
         (ConfigError, ExitCode.USAGE),
+        (UsageError, ExitCode.USAGE),
+        (RateError, ExitCode.USAGE),
+        (DurationError, ExitCode.USAGE),
         (EngineUnreachable, ExitCode.UNREACHABLE),
         (NotFoundError, ExitCode.NOT_FOUND),
         (ConflictError, ExitCode.CONFLICT),

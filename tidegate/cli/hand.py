@@ -7,20 +7,19 @@ from typing import Any
 from core.duration import format_duration, parse_duration
 from core.errors import ConfigError, NotFoundError, OperatorError
 from core.lease import Directive, Lease, Origin, Scope
-from core.provider import EVERY
 from core.rate import Rate
 from storage.orders import OrderKind
-from tidegate.cli import orders
+from tidegate.cli import known, orders
+from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.invocation import Invocation
 from tidegate.cli.output import block, emit, emit_json, note
 from tidegate.cli.queue_view import now_of
 from tidegate.client import EngineClient
-from tidegate.config.problems import did_you_mean
 
 
 def hold(asked: Invocation, ip: str, provider: str | None, reason: str, lasts: str) -> None:
     """Freeze a scope: the controller changes nothing there."""
-    scope, time = orders.scope_of(ip, provider), duration(lasts)
+    scope, time = known.scope_of(ip, provider), duration(lasts)
     orders.refuse_strangers(asked, scope)
     order = orders.write_down(orders.records(asked), OrderKind.FREEZE, scope, said_why(reason), time)
     report(
@@ -44,10 +43,10 @@ class Override:
 
 def override(asked: Invocation, wish: Override, *, dry_run: bool) -> None:
     """Put an operator's lease on the engine, and tell the controller to keep to the rate."""
-    scope, time = orders.scope_of(wish.ip, wish.provider), duration(wish.lasts)
+    scope, time = known.scope_of(wish.ip, wish.provider), duration(wish.lasts)
     value, reason = Rate.parse(wish.rate), said_why(wish.reason)
     with asked.client() as client:
-        refuse_strangers(client, scope)
+        known.refuse_strangers(client, scope)
         lease = operator_lease(client, scope, value, reason, time)
         answer = client.put_lease(lease, dry_run=dry_run)
     if dry_run:
@@ -79,20 +78,6 @@ def release(asked: Invocation, target: str, provider: str | None, reason: str, l
         raise NotFoundError(f"no lease and no order stands on {target}; tidegate show leases lists them")
     lines = [f"Lifted {lease['key']} ({lease.get('value')})" for lease in found] + taken_back
     report(asked, "\n".join(lines), undo_release(found), {"released": found, "orders": taken_back})
-
-
-def refuse_strangers(client: EngineClient, scope: Scope) -> None:
-    """A typing error must not become a limit on nothing. Raises NotFoundError."""
-    known = client.scopes().get("scopes", [])
-    ips = {str(one.get("source_ip")) for one in known}
-    providers = {str(one.get("provider")) for one in known}
-    if str(scope.source_ip) not in ips:
-        raise NotFoundError(
-            f"{scope.source_ip} is no source IP of this engine; it has {', '.join(sorted(ips))}"
-        )
-    if scope.provider not in providers | {EVERY}:
-        meant = did_you_mean(scope.provider, providers) or f"it knows {', '.join(sorted(providers))}"
-        raise NotFoundError(f"the engine knows no provider {scope.provider!r}; {meant}")
 
 
 def operator_lease(client: EngineClient, scope: Scope, value: Rate, reason: str, lasts: timedelta) -> Lease:
@@ -155,7 +140,7 @@ def leases_of(client: EngineClient, target: str, provider: str | None) -> list[d
 def scopes(found: list[dict[str, Any]], target: str, provider: str | None) -> list[Scope]:
     scopes = [_scope(lease) for lease in found]
     try:
-        scopes.append(orders.scope_of(target, provider))
+        scopes.append(known.scope_of(target, provider))
     except OperatorError:
         if not scopes:
             raise NotFoundError(f"there is no lease {target!r}; tidegate show leases lists them") from None
@@ -169,13 +154,13 @@ def _scope(lease: dict[str, Any]) -> Scope:
 def duration(text: str) -> timedelta:
     found = parse_duration(text)
     if not found:
-        raise OperatorError("--for must be longer than nothing, like 2h")
+        raise UsageError("--for must be longer than nothing, like 2h")
     return found
 
 
 def said_why(reason: str) -> str:
     if not reason.strip():
-        raise OperatorError("--reason must say why")
+        raise UsageError("--reason must say why")
     return reason.strip()
 
 

@@ -12,7 +12,7 @@ from monitor.notifications import rehearsal
 from monitor.notifications.sender import Sender
 from monitor.settings import MonitorSettings
 from storage import database, outbox
-from tidegate.cli.exit_codes import ExitCode
+from tidegate.cli.exit_codes import ExitCode, UsageError
 from tidegate.cli.invocation import Invocation
 from tidegate.cli.output import emit, emit_json, table
 from tidegate.config import peek
@@ -56,7 +56,7 @@ def rehearse(asked: Invocation, scenario: str) -> int:
         wanted = rehearsal.Scenario(scenario)
     except ValueError:
         known = ", ".join(rehearsal.Scenario)
-        raise OperatorError(f"there is no scenario {scenario!r}; write one of {known}") from None
+        raise UsageError(f"there is no scenario {scenario!r}; write one of {known}") from None
     engine, clock, settings = _open(asked)
     if not settings.notifications.recipients and wanted is not rehearsal.Scenario.DIGEST:
         raise OperatorError("nobody is told about incidents: add recipients under monitor.notifications")

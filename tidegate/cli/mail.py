@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from core.errors import OperatorError
 from tidegate.cli import invocation
 from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.exit_codes import UsageError
 
 notify = typer.Typer(no_args_is_help=True, help="Mail about incidents.", epilog=EVERYWHERE)
 app.add_typer(notify, name="notify")
@@ -32,9 +32,9 @@ def digest(
 
     asked = invocation.of(context)
     if sum((text, html, send)) > 1:
-        raise OperatorError("give one of --text, --html and --send")
+        raise UsageError("give one of --text, --html and --send")
     if send and week:
-        raise OperatorError("--send mails the last full week; leave --week out")
+        raise UsageError("--send mails the last full week; leave --week out")
     if send:
         return letters.send_digest(asked)
     letters.show_digest(asked, week, html=html)

@@ -10,10 +10,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from core.address import IpAddress, parse_ip
-from core.errors import NotFoundError, OperatorError
+from core.errors import NotFoundError
 from core.lease import Scope
-from core.provider import EVERY
 from storage import audit, database, orders
 from tidegate.cli.invocation import Invocation
 from tidegate.config import peek
@@ -41,15 +39,6 @@ def records(asked: Invocation) -> Records:
 def author() -> str:
     """Who types: the person behind sudo, if there is one."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
-
-
-def scope_of(ip: str, provider: str | None) -> Scope:
-    """The scope that the words name. Raises OperatorError."""
-    try:
-        address: IpAddress = parse_ip(ip)
-    except ValueError:
-        raise OperatorError(f"{ip!r} is not an IP address; write it like 203.0.113.7") from None
-    return Scope(source_ip=address, provider=provider or EVERY)
 
 
 def refuse_strangers(asked: Invocation, scope: Scope) -> None:

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from core.errors import OperatorError
 from tidegate.cli import invocation
 from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.output import emit, emit_json
 
 show = typer.Typer(
@@ -63,9 +63,9 @@ def _queues(context: typer.Context, name: str | None, sort: str, filters: dict[s
     from tidegate.cli import queue_view  # noqa: PLC0415
 
     if sort not in {"name", "rcpt", "size"}:
-        raise OperatorError(f"--sort={sort} is not known; write name, rcpt or size")
+        raise UsageError(f"--sort={sort} is not known; write name, rcpt or size")
     if filters["mode"] not in {None, "normal", "backoff"}:
-        raise OperatorError(f"--mode={filters['mode']} is not known; write normal or backoff")
+        raise UsageError(f"--mode={filters['mode']} is not known; write normal or backoff")
     asked = invocation.of(context)
     with asked.client() as client:
         if name and "/" in name and "*" not in name:
@@ -142,17 +142,22 @@ def sources(context: typer.Context) -> None:
 def explain(
     context: typer.Context,
     ip: Annotated[str, typer.Argument(metavar="IP")],
-    provider: Annotated[str | None, typer.Argument(metavar="[PROVIDER]")] = None,
+    where: Annotated[str | None, typer.Argument(metavar="[PROVIDER]")] = None,
+    provider: Annotated[str | None, typer.Option("--provider", help="The same as PROVIDER.")] = None,
 ) -> None:
     """Show every limit on an IP, and which one binds.
 
     Each with who set it, why, since when and until when.
     """
     from tidegate.cli import engine_view  # noqa: PLC0415
+    from tidegate.cli.known import refuse_strangers, scope_of  # noqa: PLC0415
     from tidegate.cli.queue_view import now_of  # noqa: PLC0415
 
     asked = invocation.of(context)
+    provider = provider or where
+    scope = scope_of(ip, provider)
     with asked.client() as client:
+        refuse_strangers(client, scope)
         chains = client.explain(ip, provider)
         now = now_of(client)
     if asked.as_json:

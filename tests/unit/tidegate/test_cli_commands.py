@@ -194,7 +194,16 @@ def test_an_engine_that_does_not_answer_is_exit_code_3_without_a_traceback(
     assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["frob"], ["show", "quues"], ["show", "queues", "--nope"], ["explain"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["frob"],
+        ["show", "quues"],
+        ["show", "queues", "--nope"],
+        ["show", "queues", "--mode=backof"],
+        ["explain"],
+    ],
+)
 def test_a_wrong_command_line_is_exit_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 2
     assert capsys.readouterr().err
@@ -320,7 +329,7 @@ def test_a_release_by_key_lifts_the_controllers_lease_and_keeps_it_away(
 def test_what_cannot_be_ordered_is_explained(
     words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([*words, "-c", config_with_database(tmp_path)]) in {1, 4}
+    assert run([*words, "-c", config_with_database(tmp_path)]) in {2, 4}
     assert said in capsys.readouterr().err
 
 
@@ -368,5 +377,5 @@ def test_the_digest_is_printed_as_text_html_and_json(
 def test_mail_that_cannot_be_sent_is_explained(
     words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([*words, "-c", config_with_database(tmp_path)]) == 1
+    assert run([*words, "-c", config_with_database(tmp_path)]) in {1, 2}
     assert said in capsys.readouterr().err

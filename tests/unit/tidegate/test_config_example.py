@@ -61,3 +61,8 @@ def test_every_setting_is_in_the_example_with_its_sentence(model: str, key: str,
     described = [n for n, line in enumerate(lines) if line.startswith(first_words)]
     after = [lines[n : n + 6] for n in described]
     assert any(line.startswith(f"{key}:") for block in after for line in block)
+
+
+def test_by_default_the_controller_asks_where_the_engine_listens() -> None:
+    config = Config()
+    assert config.controller.engine.url == config.engine.control_api.listen
