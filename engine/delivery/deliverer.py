@@ -218,6 +218,10 @@ class Deliverer:
             batch = await link.work
             if batch is None:
                 return
+            if not link.socket.usable:
+                self.scheduler.returned(link.connection, batch, self.clock.monotonic_ns())
+                self.pump()
+                return
             usable, replies = await self._transact(link.socket, link.connection.lane, batch)
             self.results.answered(link.connection, link.peer, replies)
             self.scheduler.finished(

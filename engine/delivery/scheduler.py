@@ -10,7 +10,7 @@ import itertools
 from dataclasses import dataclass
 
 from engine.delivery.timers import Timers
-from engine.queue.item import QueuedRecipient
+from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.queue import NEVER, Connection, ConnectionState, Lane, Parent, Queue
 from engine.shaping.limiters import available, ready_at, reserve
 
@@ -121,6 +121,18 @@ class Scheduler:
             self._close(connection)
         else:
             self._rest(connection, now)
+        self.kick(queue, now)
+
+    def returned(self, connection: Connection, batch: Batch, now: int) -> None:
+        """The connection turned out to be dead before anything was said: nothing was attempted."""
+        lane, queue, count = connection.lane, connection.lane.queue, len(batch.recipients)
+        for limiter in (*lane.messages, *lane.parent.messages):
+            limiter.refund(count)
+        queue.busy -= count
+        queue.ready.extendleft(reversed(batch.recipients))
+        connection.batch = None
+        self._gone(connection)
+        self._wake_parent(lane.parent, now)
         self.kick(queue, now)
 
     def retry_lane(self, lane: Lane, retry_at: int) -> None:

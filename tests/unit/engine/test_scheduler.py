@@ -247,6 +247,20 @@ def test_a_queue_in_backoff_is_told_when_its_time_is_over() -> None:
     assert scheduler.commands() == [EndBackoff(queue)]
 
 
+def test_a_connection_found_dead_gives_its_batch_and_its_credit_back() -> None:
+    parent = parent_of("10.0.0.1", "60/m")
+    queue, scheduler = queue_of("d.test"), Scheduler()
+    scheduler.routed(queue, "other", [Lane(queue, parent)], 0)
+    scheduler.add(queue, mail(2), 0)
+    (opening,) = [c.connection for c in scheduler.commands() if isinstance(c, Open)]
+    scheduler.opened(opening, 0)
+    assert opening.batch is not None
+    scheduler.returned(opening, opening.batch, 0)
+    assert (len(queue.ready), queue.busy, parent.messages[0].available(0)) == (2, 0, 1)
+    scheduler.wake(0)
+    assert any(isinstance(c, Open) for c in scheduler.commands())
+
+
 @given(
     limits=st.lists(st.sampled_from([None, "60/m", "30/m", "5/s"]), min_size=1, max_size=3),
     loads=st.lists(st.tuples(st.integers(1, 60), st.integers(1, 4)), min_size=1, max_size=5),
