@@ -19,6 +19,11 @@ def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     elif monitor is not None and monitor.notifications.enabled and not monitor.notifications.recipients:
         yield ("monitor", "notifications", "recipients"), "nobody is told about incidents: add recipients"
     controller, engine = sections.get("controller"), sections.get("engine")
+    if lists and engine is not None and not any(one.source_ips for one in engine.virtual_mtas.values()):
+        yield (
+            ("engine", "virtual-mtas"),
+            "no virtual-mta names a source IP, so the system picks the address that mail leaves from",
+        )
     if controller is not None and engine is not None and not meets(controller, engine):
         yield (
             ("controller", "engine", "url"),

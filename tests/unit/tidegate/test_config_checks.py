@@ -47,6 +47,7 @@ def test_a_controller_with_the_engines_token_is_fine() -> None:
     [
         ("", "there is no source IP"),
         ("ip-lists: {a: [203.0.113.7]}", "nobody is told about incidents"),
+        ("ip-lists: {a: [203.0.113.7]}", "no virtual-mta names a source IP"),
         ("clock: {speed: 60}", "60 times as fast as time"),
         ("controller: {engine: {url: 'unix:/run/other.sock'}}", "the controller asks unix:/run/other.sock"),
     ],
