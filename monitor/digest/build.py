@@ -169,7 +169,12 @@ class _Build:
 
     def _upcoming(self) -> tuple[str, ...]:
         soon = [o for o in self.facts.orders if o.expires_at and o.expires_at < self.facts.now + _UPCOMING]
-        return tuple(
+        said = tuple(
+            f"{printable(s.name, 80)}: {printable(s.detail, 160)}"
+            for s in self.facts.sources
+            if s.state in _FINE and s.detail
+        )
+        return said + tuple(
             f"{self._when(o.expires_at)}: an order of {printable(o.author, 60)} ends ({o.kind.value}; "
             f"{printable(o.reason, 120)})"
             for o in soon

@@ -25,6 +25,8 @@ _HEADINGS = {
 }
 _HIDDEN = {
     "said",
+    "before",
+    "now",
     "value",
     "score",
     "period_stated",

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from core.text import printable
 from monitor.notifications import letter, render, wording
-from monitor.notifications.announce import FOOTER, STREAM
+from monitor.notifications.announce import STREAM
 from monitor.notifications.letter import Envelope, RenderedMail, Thread
 from monitor.notifications.settings import NotificationSettings
 from monitor.notifications.views import PlannedChange, PlanView
@@ -16,6 +16,7 @@ from storage import outbox
 from storage.outbox import OutboxMail
 
 WHY = "You get this mail because the controller is in advise mode."
+FOOTER = "With controller.mode: enforce it makes such changes itself."
 
 
 def plan_mail(
