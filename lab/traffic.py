@@ -188,14 +188,16 @@ class Traffic:
             await self.offer(self._due(streams, due, hours))
 
     def _due(self, streams: Sequence[Stream], due: defaultdict[int, float], hours: float) -> list[Message]:
-        messages = []
         at = self._clock.now()
+        placed = []
         for place, stream in enumerate(streams):
             due[place] += stream.per_hour * hours
             whole = int(due[place])
             due[place] -= whole
-            messages += [self._composer.compose(stream, at) for _ in range(whole)]
-        return messages
+            placed += [((n + 0.5) / whole, stream) for n in range(whole)]
+        # evenly mixed, or else each domain would get its mail in bursts
+        placed.sort(key=lambda pair: pair[0])
+        return [self._composer.compose(stream, at) for _, stream in placed]
 
     async def close(self) -> None:
         """Close the connections that wait for more."""

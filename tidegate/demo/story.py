@@ -53,7 +53,7 @@ async def _play(options: Options, directory: Path) -> int:
     async with demo_lab(clock, options.seed, directory) as lab:
         config = configure(lab, directory, speed=options.speed, origin=clock.origin)
         client = EngineClient(f"http://127.0.0.1:{lab.api_port}", TOKEN)
-        stage = Stage(lab, clock, console, directory, config, client, lab.traffic("demo"))
+        stage = Stage(lab, clock, console, directory, config, client, lab.traffic("demo", connections=16))
         _opening(stage, options)
         sending = asyncio.create_task(stage.traffic.run(stage.streams))
         try:

@@ -12,7 +12,7 @@ from lab.judge import Temper
 from lab.manners import GEEMAIL, OUTLANDISH, YAHOOLIGAN, with_temper
 from lab.snds import FilterResult, SndsRow, activity_period
 from lab.traffic import Stream
-from lab.world import SCORE_ZONE, SNDS_KEY, Lab
+from lab.world import SCORE_ZONE, SNDS_KEY, Lab, Pool, lab_source
 from lab.zones import Behaviour
 
 LISTED = IPv4Address("203.0.113.7")
@@ -35,11 +35,20 @@ DEAD_LIST = "dead.lab.test"
 BROKEN_LISTS = (REFUSING_LIST, PARKED_LIST, DEAD_LIST)
 ALERTS = "ops@harbour.test"
 
-LIMIT_PER_HOUR = 120
-"""The operator's limit for each source IP at each provider; the marketing mail offered nearly fills it."""
+LIMITS = {"microsoft": 100, "google": 40, "yahoo": 40}
+"""The operator's limit for each source IP at each provider, an hour."""
 
-_MARKETING_PER_HOUR = 230.0
-_TRANSACTIONAL_PER_HOUR = 70.0
+_NEARLY_FULL = 1.9
+"""Marketing offers its two IPs this many times one's limit: a lower rate shows, and so does a rise."""
+
+_INVOICES = {"microsoft": 40.0, "google": 6.0, "yahoo": 12.0}
+_NOTICES = {"microsoft": 12.0, "google": 6.0, "yahoo": 30.0}
+
+POOLS = (
+    Pool("marketing", (lab_source(7), lab_source(8))),
+    Pool("transactional", (lab_source(16),)),
+    Pool("notices", (lab_source(17),)),
+)
 
 
 def demo_lab(clock: Clock, seed: int, directory: Path) -> Lab:
@@ -52,6 +61,7 @@ def demo_lab(clock: Clock, seed: int, directory: Path) -> Lab:
             with_temper(GEEMAIL, quiet),
             with_temper(YAHOOLIGAN, quiet),
         ),
+        pools=POOLS,
         seed=seed,
         ledger_file=directory / "providers.jsonl",
     )
@@ -90,10 +100,14 @@ def snds_row(
 
 def streams(lab: Lab, share: float = 1.0) -> list[Stream]:
     """Mail of both VirtualMTAs to all providers; `share` scales what marketing offers."""
-    domains = [server.provider.domain for server in lab.providers.values()]
+    domains = {ident: server.provider.domain for ident, server in lab.providers.items()}
     return [
-        *(Stream(domain, "marketing", _MARKETING_PER_HOUR * share, "newsletter") for domain in domains),
-        *(Stream(domain, "transactional", _TRANSACTIONAL_PER_HOUR, "invoices") for domain in domains),
+        *(
+            Stream(domains[at], "marketing", limit * _NEARLY_FULL * share, "newsletter")
+            for at, limit in LIMITS.items()
+        ),
+        *(Stream(domains[at], "transactional", rate, "invoices") for at, rate in _INVOICES.items()),
+        *(Stream(domains[at], "notices", rate, "notices") for at, rate in _NOTICES.items()),
     ]
 
 
@@ -104,9 +118,15 @@ def configure(lab: Lab, directory: Path, *, speed: float, origin: datetime) -> P
         "database": f"sqlite:///{directory / 'tidegate.db'}",
         "logging": {"format": "json"},
         "engine": {
-            "providers": {
-                server.provider.ident: {"source-ip-max-msg-rate": f"{LIMIT_PER_HOUR}/h"}
-                for server in lab.providers.values()
+            "providers": {ident: {"source-ip-max-msg-rate": f"{limit}/h"} for ident, limit in LIMITS.items()},
+            # the usual 5 s would be 3 ms at this speed: a connection for each message
+            # and one hour of backoff would be over before a person has read about it
+            "domains": {
+                "*": {
+                    "connection-idle-timeout": "2h",
+                    "backoff-retry-after": ["10m"],
+                    "backoff-to-normal-after": "8h",
+                }
             },
         },
         "monitor": _monitor(lab),
@@ -135,10 +155,14 @@ def _monitor(lab: Lab) -> dict[str, Any]:
             "interval": "1h",
             "accounts": [{"name": "main", "key": SNDS_KEY, "base-url": lab.snds.url}],
         },
+        # a sweep waits a real second for the dead list: 24 minutes here
+        "detection": {"dnsbl": {"max-age": "5h"}},
         "notifications": {
             "from": "tidegate@lab.test",
             "recipients": [ALERTS],
             "smtp": {"host": "127.0.0.1", "port": lab.mailbox.port},
+            # long enough, at this speed, for the controller's answer to be in the first mail
+            "group-wait": "1h",
         },
         "digest": {"recipients": [ALERTS]},
     }

@@ -7,7 +7,7 @@ from lab import ledger
 from storage import health, readings
 from tidegate.demo.console import Tone
 from tidegate.demo.stage import Stage, names
-from tidegate.demo.world import BROKEN_LISTS, GOOD_LISTS, LIMIT_PER_HOUR, streams
+from tidegate.demo.world import BROKEN_LISTS, GOOD_LISTS, LIMITS, streams
 
 TITLE = "Baseline: four IPs, three providers, seven lists"
 
@@ -44,7 +44,8 @@ async def _mail(stage: Stage) -> str | None:
     if len(seen) < len(stage.lab.sources) * len(stage.lab.providers):
         return None
     rates = [f"{s.address} {stage.sent_per_hour(s.address, begun):.0f}/h" for s in stage.lab.sources]
-    return f"mail flows (limit {LIMIT_PER_HOUR}/h for each IP at each provider): {names(rates)}"
+    limits = names([f"{limit}/h at {provider}" for provider, limit in LIMITS.items()])
+    return f"mail flows; the operator's limits for each IP are {limits}. Sent: {names(rates)}"
 
 
 async def _sources(stage: Stage) -> str | None:

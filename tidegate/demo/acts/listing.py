@@ -1,16 +1,18 @@
 """One IP gets listed: suspect, listed, incident, lease, mail; and the providers see the lower rate."""
 
+import asyncio
 from datetime import timedelta
 from ipaddress import IPv4Address
 
 from core.incident import Incident, Rule
 from core.lease import Directive, Lease
+from core.provider import EVERY
 from core.reading import Source, Status
 from lab.mailbox import Mail, render
 from storage import readings
 from tidegate.demo.console import Tone
 from tidegate.demo.stage import Stage, names
-from tidegate.demo.world import BIG_LIST, LISTED, SIBLING
+from tidegate.demo.world import BIG_LIST, LIMITS, LISTED, SIBLING
 
 TITLE = f"{LISTED} is listed on {BIG_LIST}"
 REASON = "SBL31415: spam source, see https://sbl.lab.test/SBL31415"
@@ -19,6 +21,7 @@ _MEASURED_HOURS = 2.0
 
 async def play(stage: Stage) -> None:
     """Publish the listing and follow it through."""
+    await stage.expect("a sweep ends", "a sweep of the lists ends", 20, lambda: _swept(stage))
     ago = stage.clock.now() - timedelta(hours=_MEASURED_HOURS)
     rates = {ip: stage.sent_per_hour(ip, max(ago, stage.facts["traffic-from"])) for ip in (LISTED, SIBLING)}
     stage.facts["listed-at"] = stage.clock.now()
@@ -29,8 +32,16 @@ async def play(stage: Stage) -> None:
     await stage.expect("mail", "the alert arrives in the mailbox", 30, lambda: _mailed(stage))
     stage.console.quote(render(stage.facts["first-mail"]), 60)
     await stage.expect("mail is complete", "the thread tells all", 30, lambda: _complete(stage))
-    await _measure(stage, rates)
-    await stage.cli("explain", str(LISTED), "microsoft", most=14)
+    await asyncio.gather(_measure(stage, rates), stage.cli("explain", str(LISTED), "microsoft", most=14))
+
+
+async def _swept(stage: Stage) -> str | None:
+    """A sweep in flight may have asked already: news is published between two of them."""
+    latest = stage.query(lambda s: readings.latest_for(s, LISTED))
+    newest = max(r.observed_at for r in latest if r.metric == BIG_LIST)
+    if stage.facts.setdefault("sweep", newest) == newest:
+        return None
+    return f"the lists were asked at {newest:%H:%M:%S}; {LISTED} is clean on all that answer"
 
 
 def incident(stage: Stage) -> Incident | None:
@@ -60,6 +71,9 @@ async def _leased(stage: Stage) -> str | None:
     leases = [one for one in await stage.leases() if one.directive is Directive.SOURCE_IP_MAX_MSG_RATE]
     mine = [one for one in leases if one.scope.source_ip == LISTED]
     if not mine:
+        return None
+    held = {one.scope.provider for one in mine}
+    if EVERY not in held and not held.issuperset(stage.lab.providers):
         return None
     others = [str(one.scope) for one in leases if one.scope.source_ip != LISTED]
     stage.insist("on that IP only", true=not others, otherwise=f"others are held back too: {names(others)}")
@@ -116,6 +130,6 @@ async def _measure(stage: Stage, before: dict[IPv4Address, float]) -> None:
     )
     stage.insist(
         "sibling unchanged",
-        true=0.85 * before[SIBLING] <= after[SIBLING] <= 1.25 * before[SIBLING],
+        true=0.85 * before[SIBLING] <= after[SIBLING] <= 1.05 * sum(LIMITS.values()),
         otherwise=f"{SIBLING} went from {before[SIBLING]:.0f}/h to {after[SIBLING]:.0f}/h",
     )

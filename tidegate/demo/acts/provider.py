@@ -15,9 +15,9 @@ from tidegate.demo.stage import Stage, names
 from tidegate.demo.world import COLOURED, DEFERRED, reportable_day, snds_row
 
 TITLE = f"{COLOURED} turns red at SNDS; Yahooligan defers {DEFERRED}"
-QUEUE = "yahooligan.test/transactional"
+QUEUE = "yahooligan.test/notices"
 YAHOO = "yahoo"
-_DISGRACE = 25.0
+_DISGRACE = 15.0
 
 
 async def play(stage: Stage) -> None:
@@ -80,5 +80,9 @@ async def _backoff(stage: Stage) -> str | None:
     stage.insist(
         "verbatim", true=why["reply"] in verbatim, otherwise=f"{why['reply']!r} is not what the provider said"
     )
-    stage.insist("next retry", true=bool(queue.get("next_retry_at")), otherwise="no next retry is told")
-    return f"{QUEUE} in backoff since {why['since'][11:19]}, pattern {why['pattern']}, by {why['source_ip']}"
+    if not queue.get("next_retry_at"):
+        return None
+    return (
+        f"{QUEUE} in backoff since {why['since'][11:19]}, pattern {why['pattern']}, by {why['source_ip']}, "
+        f"next retry {queue['next_retry_at'][11:19]}"
+    )

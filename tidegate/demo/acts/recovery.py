@@ -7,7 +7,7 @@ from storage import incidents, leases
 from tidegate.demo.acts.listing import about_listing
 from tidegate.demo.console import Tone
 from tidegate.demo.stage import Stage
-from tidegate.demo.world import BIG_LIST, LISTED, streams
+from tidegate.demo.world import BIG_LIST, LISTED
 
 TITLE = f"{BIG_LIST} forgives {LISTED}"
 LARGEST_STEP = 1.6
@@ -20,7 +20,6 @@ async def play(stage: Stage) -> None:
     """Delist, and follow the way back."""
     stage.facts["delisted-at"] = stage.clock.now()
     stage.lab.zones.delist(BIG_LIST, LISTED)
-    stage.streams[:] = streams(stage.lab, 0.6)
     stage.say(f"DNS: {BIG_LIST} takes {LISTED} off", Tone.TROUBLE)
     await stage.expect("resolved", "the incident resolves after clean hours", 60, lambda: _resolved(stage))
     await stage.expect("resolved mail", "the resolved mail arrives", 30, lambda: _mailed(stage))
