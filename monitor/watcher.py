@@ -135,7 +135,7 @@ class Watcher:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A series that must be judged again, and how many readings of it this round brought."""
+    """A series that must be judged again, and how many readings of it were new in this round."""
 
     series: Series
     count: int
@@ -147,8 +147,9 @@ def _record(session: Session, brought: Iterable[Reading]) -> list[Touched]:
     open_series = {(i.ip, i.source, i.metric) for i in incidents.open_incidents(session)}
     for reading in brought:
         series = (reading.ip, reading.source, reading.metric)
-        counts[series] = counts.get(series, 0) + 1
         recorded = readings.record(session, reading)
+        # SNDS tells the last days again every time: only what was not known is new
+        counts[series] = counts.get(series, 0) + (recorded is not Recorded.REPEATED)
         # one more good answer changes nothing where nothing is open: most of a sweep is skipped here
         dull = recorded in {Recorded.EXTENDED, Recorded.REPEATED} and reading.status is Status.GOOD
         if not dull or series in open_series:

@@ -6,11 +6,24 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.incident import IncidentKind, IncidentState, Rule, Severity
+from core.reading import Status
 from monitor.incidents.lifecycle import Move
 from storage import database, incidents
 from storage.incidents import EventKind, IncidentEvent
 from tests.unit.monitor import watching
-from tests.unit.monitor.watching import IP, OTHER_IP, START, Rig, clean, listed, rig, score, text_of, unknown
+from tests.unit.monitor.watching import (
+    IP,
+    OTHER_IP,
+    START,
+    Rig,
+    clean,
+    listed,
+    rig,
+    score,
+    snds,
+    text_of,
+    unknown,
+)
 
 
 def _warm(monitor: Rig) -> None:
@@ -149,6 +162,18 @@ def test_what_is_bad_at_the_first_look_is_told_once_in_one_mail() -> None:
             assert len(incidents.open_incidents(session)) == 2
         monitor.later(hours=1)
         assert len(monitor.mails()) == 1
+
+
+def test_a_source_that_tells_old_days_again_does_not_make_its_news_a_first_look() -> None:
+    green = [snds(day, "filter-result", status=Status.GOOD, value=0.0, detail="GREEN") for day in range(3)]
+    red = snds(3, "filter-result", status=Status.BAD, value=2.0, detail="RED")
+    with rig() as monitor:
+        monitor.take(*green)
+        monitor.later(hours=6)
+        monitor.take(*green, red)
+        monitor.later(minutes=2)
+        [mail] = monitor.mails()
+        assert mail["Subject"] == f"[Tidegate] INC-1 {IP} is RED at Microsoft SNDS"
 
 
 def test_an_incident_over_before_anybody_was_told_sends_nothing() -> None:

@@ -50,12 +50,14 @@ def story(monitor: Rig, *, reason: str = "SBL1", mode: str = "enforce") -> list[
     return monitor.mails()
 
 
-def _cut(monitor: Rig, before: str, after: str, mode: str) -> None:
-    now = monitor.clock.now()
+def _cut(
+    monitor: Rig, before: str, after: str, mode: str, began: timedelta = timedelta(0), *labels: str
+) -> None:
+    now = monitor.clock.now() - began
     change = LeaseChange(
         lease_key="ctl:203.0.113.7:all", scope=Scope(source_ip=IP), directive=Directive.SOURCE_IP_MAX_MSG_RATE,
         before=Rate.parse(before), after=Rate.parse(after), rule="dnsbl-listed", reason="tier 1 list caps at 25 %",
-        actor="controller", at=now, mode=mode, undo='tidegate release ctl:203.0.113.7:all --reason "…"',
+        actor="controller", at=now, mode=mode, evidence=labels, undo='tidegate release ctl:203.0.113.7:all --reason "…"',
     )  # fmt: skip
     with database.session(monitor.engine) as session:
         leases.record_change(session, change)
@@ -79,6 +81,20 @@ def test_the_first_mail_says_what_happened_what_was_done_and_how_to_undo_it() ->
         assert "https://check.spamhaus.org/" in said
         assert "CET" in said
         assert "Z)" in said
+
+
+def test_a_look_that_began_before_the_incident_and_acted_on_it_is_in_the_mail() -> None:
+    with rig() as monitor:
+        monitor.take(clean(monitor.clock.now()))
+        for wait in (3600, 30):
+            monitor.clock.advance(wait)
+            monitor.take(listed(monitor.clock.now()))
+        _cut(monitor, "1200/h", "300/h", "enforce", timedelta(seconds=2), "INC-1")
+        _cut(monitor, "1300/h", "1200/h", "enforce", timedelta(seconds=5), "INC-99")
+        monitor.later(seconds=61)
+        said = flat(text_of(monitor.mails()[0]))
+    assert "1200/h -> 300/h" in said
+    assert "1300/h" not in said
 
 
 def test_all_mails_of_one_incident_are_one_thread() -> None:
