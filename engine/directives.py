@@ -55,6 +55,7 @@ def one_or_many(value: object) -> object:
 
 SourceIpRates = tuple[SourceIpRate, ...]
 RateLines = Annotated[SourceIpRates, BeforeValidator(one_or_many)]
+Addresses = Annotated[tuple[str, ...], BeforeValidator(one_or_many)]
 Waits = Annotated[tuple[Duration, ...], BeforeValidator(one_or_many), Field(min_length=1)]
 
 
@@ -94,6 +95,26 @@ class DomainSettings(Settings):
     connection_idle_timeout: Duration | None = Field(
         None, description="How long an idle connection is kept for the next message."
     )
+    max_errors_per_connection: int | None = Field(
+        None, ge=0, description="Refused recipients after which a connection is closed; 0 is no limit."
+    )
+    smtp_421_means_mx_unavailable: bool | None = Field(
+        None, description="A 421 turns to the next MX host instead of letting the source IP wait."
+    )
+    connect_timeout: Duration | None = Field(None, description="How long opening a connection may take.")
+    smtp_greeting_timeout: Duration | None = Field(None, description="How long a greeting may take.")
+    data_send_timeout: Duration | None = Field(
+        None, description="How long a peer may take none of the data we send."
+    )
+    queue_priority: int | None = Field(
+        None, ge=1, le=100, description="The queue's share where queues wait for one limit; 50 is usual."
+    )
+    queue_to: str | None = Field(
+        None, description="The queue (a domain) that recipients of this domain are put into instead."
+    )
+    retry_upon_new_mail: bool | None = Field(
+        None, description="New mail ends the waits of the queue's lanes."
+    )
     retry_after: Waits | None = Field(
         None,
         description="Waits of a source IP's lane after failed connections, in order; the last repeats, "
@@ -124,6 +145,21 @@ class DomainSettings(Settings):
     backoff_to_normal_after_delivery: bool | None = Field(
         None, description="Backoff mode ends with the first delivery."
     )
+    backoff_upon_all_sources_disabled: bool | None = Field(
+        None, description="Backoff mode begins when the last of the queue's source IPs is disabled."
+    )
+    backoff_reroute_to_virtual_mta: str | None = Field(
+        None, description="The VirtualMTA that takes the queue's mail over while it is in backoff mode."
+    )
+    backoff_notify: Addresses | None = Field(
+        None, description="Who gets a mail when the queue enters or leaves backoff mode."
+    )
+    reenable_source_ip_after: Duration | None = Field(
+        None, description="How long disable-source-ip lasts; left out, until it is enabled by hand."
+    )
+    disabled_source_ip_notify: Addresses | None = Field(
+        None, description="Who gets a mail when a source IP is disabled or enabled again."
+    )
 
 
 DEFAULTS = DomainSettings(
@@ -135,6 +171,13 @@ DEFAULTS = DomainSettings(
     source_ip_max_smtp_out=20,
     max_msg_per_connection=100,
     max_rcpt_per_message=100,
+    max_errors_per_connection=0,
+    smtp_421_means_mx_unavailable=False,
+    connect_timeout=timedelta(minutes=2),
+    smtp_greeting_timeout=timedelta(minutes=5),
+    data_send_timeout=timedelta(minutes=3),
+    queue_priority=50,
+    retry_upon_new_mail=False,
     connection_idle_timeout=timedelta(seconds=5),
     retry_after=(timedelta(minutes=10),),
     retry_recipients_after=(timedelta(minutes=10),),
@@ -143,6 +186,9 @@ DEFAULTS = DomainSettings(
     backoff_retry_after=(timedelta(hours=1),),
     backoff_to_normal_after=timedelta(hours=1),
     backoff_to_normal_after_delivery=False,
+    backoff_upon_all_sources_disabled=False,
+    backoff_notify=(),
+    disabled_source_ip_notify=(),
 )
 
 _PATTERN = re.compile(r"(\*|(?:\[\*\.\]|\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)\Z")

@@ -8,16 +8,20 @@ from datetime import datetime, timedelta
 
 from core.address import IpAddress, SourceIp
 from core.clock import NANOSECONDS, Clock
+from core.errors import SpoolError
 from engine import persistence
 from engine.accounting import Accounting
 from engine.classification import shipped_catalogue
 from engine.delivery.deliverer import Deliverer
+from engine.delivery.reactions import Reactions
 from engine.delivery.results import Results
 from engine.delivery.routing import Router
 from engine.delivery.scheduler import Scheduler
-from engine.patterns import PatternList
+from engine.notices import Notices
+from engine.patterns import pattern_lists
 from engine.providers import ProviderMap
-from engine.queue.book import QueueBook
+from engine.queue.book import QueueBook, VirtualMtaChoice
+from engine.queue.conduct import Conduct
 from engine.queue.item import QueuedRecipient, domain_of
 from engine.queue.queue import Lane, Parent, Queue
 from engine.reception import Reception
@@ -59,17 +63,19 @@ class Engine:
         self.limiters = persistence.load_limiters(state, clock)
         self.leases = persistence.load_leases(state)
         providers = settings.provider_map()
-        self.shaping = ShapingBook(providers, self.leases, self.limiters)
-        patterns = {name: PatternList(name, lines) for name, lines in settings.smtp_pattern_lists.items()}
+        self.shaping = ShapingBook(providers, self.leases, self.limiters, settings.warm_up)
+        self.notices = Notices(settings.hostname)
+        self.conduct = Conduct(clock, self.queue_changed, self.notices.put)
+        reactions = Reactions(pattern_lists(settings.smtp_pattern_lists), self.conduct, clock)
         self.results = Results(
             self.scheduler,
             spool,
             self.statistics,
             self.accounting,
             shipped_catalogue(),
-            patterns,
+            reactions,
+            self.conduct,
             clock,
-            self.mode_changed,
         )
         router = Router(
             settings.routes,
@@ -81,7 +87,9 @@ class Engine:
         self.deliverer = Deliverer(
             self.scheduler, self.results, router, spool, clock, settings.hostname, self.make_lanes
         )
-        self.reception = Reception(settings, spool, self.accounting, clock, self.enqueue)
+        self.reception = Reception(
+            settings, spool, self.accounting, clock, VirtualMtaChoice(settings), self.enqueue
+        )
         self.sessions: Callable[[], int] = lambda: 0
         self._sources = _sources(settings, binds or {})
         self._changed: set[Queue] = set()
@@ -120,8 +128,11 @@ class Engine:
 
     def enqueue(self, domain: str, vmta: str, recipients: list[QueuedRecipient]) -> None:
         """New mail for one domain through one VirtualMTA."""
-        queue = self.queues.queue(domain, vmta)
+        queue = self.queues.reroute(self.queues.queue(domain, vmta))
         queue.size += sum(r.message.size for r in recipients)
+        if queue.settings.retry_upon_new_mail:
+            for lane in queue.lanes:
+                lane.retry_at = 0
         self.scheduler.add(queue, recipients, self.clock.monotonic_ns())
         self.deliverer.pump_soon()
 
@@ -131,12 +142,24 @@ class Engine:
         parents = [self.shaping.parent(s, provider, now, wall) for s in self._sources[queue.vmta]]
         return [self.shaping.lane(queue, parent, now) for parent in parents]
 
-    def mode_changed(self, queue: Queue) -> None:
-        """A queue entered or left backoff: its limits change, and it is saved."""
+    def queue_changed(self, queue: Queue) -> None:
+        """A queue's mode or sources have changed: its limits may, its mail may move, and it is saved."""
         now = self.clock.monotonic_ns()
         log.info("Queue mode changed", extra={"event": "queue.mode", "queue": queue.name, "mode": queue.mode})
         self.shaping.reshape_queue(queue, now)
+        target = self.queues.reroute(queue)
+        if target is not queue:
+            self._move(queue, target)
         self.touch(queue)
+
+    def _move(self, queue: Queue, target: Queue) -> None:
+        """Backoff-reroute: what waits in one queue goes on in another."""
+        moving = [*queue.ready, *(entry[2] for entry in queue.waiting)]
+        queue.ready.clear()
+        queue.waiting.clear()
+        size = sum(r.message.size for r in moving)
+        queue.size, target.size = queue.size - size, target.size + size
+        self.scheduler.add(target, moving, self.clock.monotonic_ns())
 
     def touch(self, queue: Queue) -> None:
         """A queue's state must be saved and its work looked at again."""
@@ -177,7 +200,7 @@ class Engine:
             vmta = message.vmta
             if vmta not in self.settings.virtual_mtas:
                 vmta = self.settings.default_virtual_mta
-            queue = self.queues.queue(domain_of(recipient.address), vmta)
+            queue = self.queues.reroute(self.queues.queue(domain_of(recipient.address), vmta))
             queue.size += message.size
             if due is not None and due > wall:
                 queue.postpone(recipient, now + int((due - wall).total_seconds() * NANOSECONDS))
@@ -189,9 +212,16 @@ class Engine:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             self.accounting.flush()
+            await self._send_notices()
             if self._changed:
                 changed, self._changed = self._changed, set()
                 await asyncio.to_thread(persistence.save_queues, self.state, changed)
+
+    async def _send_notices(self) -> None:
+        """Mail what backoff-notify and disabled-source-ip-notify ask for, through the engine itself."""
+        for message in self.notices.take(self.clock.now()):
+            with contextlib.suppress(SpoolError):
+                await self.reception.accept(message)
 
     async def _mind_leases(self) -> None:
         """Apply each expiry and ramp step when it comes."""

@@ -2,9 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
-from core.errors import ConflictError
+from core.errors import ConflictError, NotFoundError
 from core.lease import Directive, Lease, Scope
 from core.limit import LimitChain
 from core.provider import EVERY
@@ -121,8 +122,8 @@ def set_mode(engine: Engine, queue: Queue, event: ModeEvent, actor: str, reason:
     """Put a queue into a mode by hand."""
     cause = None
     if event is ModeEvent.SET_BACKOFF:
-        cause = engine.results.backoff_cause(queue, f"by {actor}", reason, "", "")
-    engine.results.set_mode(queue, event, cause)
+        cause = engine.conduct.cause(queue, f"by {actor}", reason)
+    engine.conduct.set_mode(queue, event, cause)
 
 
 def pause(engine: Engine, queue: Queue) -> None:
@@ -142,3 +143,19 @@ def retry_now(engine: Engine, queue: Queue) -> None:
     for lane in queue.lanes:
         lane.retry_at = 0
     engine.touch(queue)
+
+
+def disable_source(
+    engine: Engine, queue: Queue, address: str, actor: str, reason: str, lasts: timedelta | None = None
+) -> None:
+    """Take a source IP out of a queue by hand. Raises NotFoundError if the queue does not use it."""
+    if address not in {str(lane.parent.source.address) for lane in queue.lanes}:
+        raise NotFoundError(f"{queue.name} has no source IP {address}")
+    engine.conduct.disable_source(queue, address, f"by {actor}", reason, lasts)
+
+
+def enable_source(engine: Engine, queue: Queue, address: str) -> None:
+    """Let a source IP back into a queue. Raises NotFoundError if it is not disabled there."""
+    if address not in queue.disabled:
+        raise NotFoundError(f"{address} is not disabled for {queue.name}")
+    engine.conduct.enable_source(queue, address)

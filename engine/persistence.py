@@ -9,7 +9,7 @@ from core.clock import NANOSECONDS, Clock
 from core.lease import Lease
 from core.statistics import ScopeMinute
 from engine.queue.book import QueueBook
-from engine.queue.insight import BackoffCause, ModeChange, QueueError, RecipientEvent
+from engine.queue.insight import BackoffCause, DisabledSource, ModeChange, QueueError, RecipientEvent
 from engine.queue.modes import QueueMode
 from engine.queue.queue import NEVER, Queue
 from engine.shaping.leases import LeaseBook
@@ -91,6 +91,7 @@ def _dump(queue: Queue) -> dict[str, Any]:
         "mode": queue.mode,
         "paused": queue.paused,
         "backoff": _plain(queue.backoff) if queue.backoff else None,
+        "disabled": [_plain(one) for one in queue.disabled.values()],
         "errors": [_plain(e) for e in queue.insight.errors],
         "mode_changes": [_plain(e) for e in queue.insight.mode_changes],
         "events": [_plain(e) for e in queue.insight.events],
@@ -104,11 +105,19 @@ def _restore(queue: Queue, value: dict[str, Any], clock: Clock) -> None:
     queue.insight.events.extend(RecipientEvent(**_times(e)) for e in value["events"])
     if value["backoff"]:
         queue.backoff = BackoffCause(**_times(value["backoff"]))
-        if queue.backoff.until:
-            left = (queue.backoff.until - clock.now()).total_seconds()
-            queue.backoff_until = clock.monotonic_ns() + max(0, int(left * NANOSECONDS))
+        queue.backoff_until = _ns_until(queue.backoff.until, clock)
+    for one in value.get("disabled", ()):
+        disabled = DisabledSource(**_times(one))
+        queue.disabled[disabled.address] = disabled
+        queue.disabled_until[disabled.address] = _ns_until(disabled.until, clock)
     if queue.mode is QueueMode.NORMAL:
         queue.backoff_until = NEVER
+
+
+def _ns_until(until: datetime | None, clock: Clock) -> int:
+    if until is None:
+        return NEVER
+    return clock.monotonic_ns() + max(0, int((until - clock.now()).total_seconds() * NANOSECONDS))
 
 
 def _plain(record: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from core.clock import Clock
 from core.errors import OperatorError
 from engine.accounting import Accounting
-from engine.queue.book import choose_vmta
+from engine.queue.book import VirtualMtaChoice
 from engine.queue.item import QueuedMessage, QueuedRecipient, domain_of
 from engine.settings import EngineSettings
 from engine.smtp.message import ReceivedMessage
@@ -68,6 +68,7 @@ class Reception:
     spool: Spool
     accounting: Accounting
     clock: Clock
+    choice: VirtualMtaChoice
     enqueue: Callable[[str, str, list[QueuedRecipient]], None]
 
     async def accept(self, received: ReceivedMessage) -> Reply:
@@ -76,7 +77,7 @@ class Reception:
         if asked.hops > _MAX_HOPS:
             return Reply(554, "5.4.6", ("Too many Received fields: the message goes in circles",))
         try:
-            vmta = choose_vmta(asked.vmta, self.settings)
+            vmta = self.choice.choose(asked.vmta)
         except OperatorError as error:
             return Reply(550, "5.7.1", (str(error),))
         now = self.clock.now()

@@ -1,15 +1,17 @@
 """The `engine:` part of the configuration file."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, PositiveInt, SecretStr
 
-from core.address import IpNetwork, SourceIp
+from core.address import IpAddress, IpNetwork, SourceIp
 from core.duration import Duration
+from core.provider import EVERY
+from core.rate import Rate
 from core.settings import Settings
 from engine.directives import DEFAULTS, DomainSettings, RateLines, one_or_many
 from engine.providers import SHIPPED_PROVIDERS
@@ -95,24 +97,41 @@ class VirtualMtaSettings(Settings):
     )
 
 
+class VirtualMtaPoolSettings(Settings):
+    """A weighted set of VirtualMTAs; its name is used where a VirtualMTA's may be."""
+
+    members: dict[str, int] = Field(
+        {}, description="VirtualMTA to weight; a weight of 2 gets twice the mail of 1."
+    )
+    domains: dict[str, DomainSettings] = Field(
+        {}, description="Domain blocks that its members inherit; stronger than the global ones."
+    )
+
+
+class WarmUpSettings(Settings):
+    """A day-by-day allowance for a new source IP; what is above it goes out through the others."""
+
+    source_ip: IpAddress = Field(description="The new source IP.")
+    provider: str = Field(EVERY, description="For one provider, or * for each of them.")
+    started: date = Field(description="The first day (UTC), YYYY-MM-DD.")
+    per_day: tuple[PositiveInt, ...] = Field(
+        description="Attempted recipients in any 24 hours on the first day, the second, and so on; after the "
+        "last day nothing is limited."
+    )
+
+
 class ReplyPattern(Settings):
     """One line of an smtp-pattern-list."""
 
     reply: str = Field(description="A regular expression between slashes, matched anywhere, ignoring case.")
     actions: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = Field(
-        description="mode=backoff or mode=normal."
+        description="mode=backoff, mode=normal, disable-source-ip, skip-mx, bounce-queue, bounce-rcpt, "
+        "defer-queue; with reenable-after=TIME and backoff-to-normal-after=TIME."
     )
-
-
-SHIPPED_PATTERNS: dict[str, tuple[ReplyPattern, ...]] = {
-    "default": (
-        ReplyPattern(reply="/^421 .*(TSS0\\d|TS0[1-4])/", actions=("mode=backoff",)),
-        ReplyPattern(reply="/rate limited due to IP reputation/", actions=("mode=backoff",)),
-        ReplyPattern(reply="/temporarily deferred due to/", actions=("mode=backoff",)),
-        ReplyPattern(reply="/our system has detected an unusual rate/", actions=("mode=backoff",)),
-        ReplyPattern(reply="/part of their network is on our block list/", actions=("mode=backoff",)),
+    trigger: Rate | None = Field(
+        None, description="How many matches in which time it takes, like 5/10m; left out, one."
     )
-}
+    provider: str | None = Field(None, description="Only for this provider; left out, for all.")
 
 
 class EngineSettings(Settings):
@@ -151,11 +170,17 @@ class EngineSettings(Settings):
         {"default": VirtualMtaSettings()},
         description="Name to source IPs. No source IPs: the system picks one.",
     )
+    virtual_mta_pools: dict[str, VirtualMtaPoolSettings] = Field(
+        {}, description="Name to weighted VirtualMTAs; x-virtual-mta may name one."
+    )
+    warm_up: tuple[WarmUpSettings, ...] = Field((), description="Day-by-day allowances of new source IPs.")
     domains: dict[str, DomainSettings] = Field(
         {"*": DEFAULTS}, description="Domain pattern to directives: *, domain, *.domain, [*.]domain."
     )
     smtp_pattern_lists: dict[str, tuple[ReplyPattern, ...]] = Field(
-        SHIPPED_PATTERNS, description="Name to patterns; the first that matches a remote reply acts."
+        {},
+        description="Name to patterns; the first that matches a remote reply acts. The list default is there "
+        "already: the reputation replies of the large providers.",
     )
 
     def provider_map(self) -> dict[str, ProviderSettings]:

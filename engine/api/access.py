@@ -19,11 +19,14 @@ class Caller:
     scope: TokenScope
 
 
+SOCKET = Caller("socket", TokenScope.ADMIN)
+
+
 def caller(request: Request) -> Caller:
     """The client of a request. Raises Unauthorised."""
     settings: ControlApiSettings = request.app.state.api
     if settings.listen.startswith("unix:"):
-        return Caller("socket", TokenScope.ADMIN)
+        return SOCKET
     kind, _, offered = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         for token in settings.tokens:

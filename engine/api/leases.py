@@ -13,7 +13,7 @@ from core.limit import LimitChain
 from core.provider import EVERY
 from core.rate import Rate
 from engine import operations
-from engine.api.access import Caller, Operator, Reader, TheEngine
+from engine.api.access import SOCKET, Caller, Operator, Reader, TheEngine
 from engine.api.problems import PreconditionFailed
 from engine.engine import Engine
 from engine.operations import LeaseWish
@@ -169,8 +169,10 @@ def _view(engine: Engine, lease: Lease) -> LeaseView:
 
 
 def _signed(lease: Lease, who: Caller) -> Lease:
-    """An operator's lease bears the name of its token, whatever the body says."""
-    return lease.model_copy(update={"set_by": who.name}) if lease.origin is Origin.OPERATOR else lease
+    """An operator's lease bears the name of its token, whatever the body says; a socket knows no names."""
+    if lease.origin is not Origin.OPERATOR or who is SOCKET:
+        return lease
+    return lease.model_copy(update={"set_by": who.name})
 
 
 def _check_match(engine: Engine, key: str, if_match: str | None) -> None:

@@ -8,7 +8,7 @@ from core.clock import NANOSECONDS
 from core.limit import LimitChain
 from engine import operations
 from engine.engine import Engine
-from engine.queue.insight import BackoffCause, ModeChange, QueueError, RecipientEvent
+from engine.queue.insight import BackoffCause, DisabledSource, ModeChange, QueueError, RecipientEvent
 from engine.queue.queue import Queue
 
 
@@ -47,6 +47,7 @@ class QueueDetail(QueueSummary):
 
     backoff: BackoffCause | None
     sources: list[SourceView]
+    disabled_sources: list[DisabledSource]
     last_errors: list[QueueError]
     mode_changes: list[ModeChange]
     recipient_events: list[RecipientEvent]
@@ -72,6 +73,7 @@ def detail(engine: Engine, queue: Queue) -> QueueDetail:
             )
             for lane in queue.lanes
         ],
+        disabled_sources=list(queue.disabled.values()),
         last_errors=list(reversed(insight.errors)),
         mode_changes=list(reversed(insight.mode_changes)),
         recipient_events=list(reversed(insight.events)),

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from core.clock import NANOSECONDS, Clock
 from core.errors import DeliveryError, SpoolError
 from engine.delivery.outcome import lane_wait
 from engine.delivery.results import Results
 from engine.delivery.routing import Host, Route, Router, Unroutable
-from engine.delivery.scheduler import Close, EndBackoff, Open, Resolve, Scheduler, Send
+from engine.delivery.scheduler import Close, EndBackoff, Open, Reenable, Resolve, Scheduler, Send
+from engine.directives import DomainSettings
 from engine.outbound import ConnectFailed, OutboundConnection, Timeouts
 from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.modes import ModeEvent
@@ -21,6 +23,8 @@ from engine.spool.base import MessageDamaged, MessageGone, MessageId, Spool
 log = logging.getLogger(__name__)
 
 _MAX_LOOKUPS = 100
+_MAX_HOSTS = 5
+"""MX hosts tried for one connection, as Postfix's smtp_mx_address_limit."""
 _NO_LANE_RETRY_NS = 60 * NANOSECONDS
 
 
@@ -46,7 +50,6 @@ class Deliverer:
     clock: Clock
     hostname: str
     make_lanes: Callable[[Queue, str], list[Lane]]
-    timeouts: Timeouts = field(default_factory=Timeouts)
     _links: dict[int, _Link] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
@@ -72,7 +75,9 @@ class Deliverer:
                     case Resolve(queue):
                         self._spawn(self._resolve(queue))
                     case EndBackoff(queue):
-                        self.results.set_mode(queue, ModeEvent.TIMER)
+                        self.results.conduct.set_mode(queue, ModeEvent.TIMER)
+                    case Reenable(queue, address):
+                        self.results.conduct.enable_source(queue, address)
         self._arm()
 
     def pump_soon(self) -> None:
@@ -171,8 +176,8 @@ class Deliverer:
                 except ConnectFailed as failure:
                     text, reply = str(failure), failure.reply
                     continue
+                link.peer, link.connection.host = peer, host.name
                 self.scheduler.opened(link.connection, self.clock.monotonic_ns())
-                link.peer = peer
                 self._await_work(link)
                 self.pump()
                 return True
@@ -186,15 +191,18 @@ class Deliverer:
     async def _candidates(self, route: Route, lane: Lane) -> list[tuple[Host, str]]:
         ipv6 = lane.parent.source.bind.version == 6
         found = []
-        for host in route.hosts[:5]:
+        if lane.skipped_hosts.issuperset(host.name for host in route.hosts):
+            lane.skipped_hosts.clear()
+            raise DeliveryError("every MX host has turned this source IP away")
+        for host in [h for h in route.hosts if h.name not in lane.skipped_hosts][:_MAX_HOSTS]:
             found += [(host, address) for address in await self.router.addresses(host, ipv6=ipv6)]
-        return found[:10]
+        return found[: 2 * _MAX_HOSTS]
 
     async def _dial(self, address: str, host: Host, lane: Lane) -> OutboundConnection:
         source = lane.parent.source.bind
         bind = None if source.is_unspecified else source
         return await OutboundConnection.open(
-            address, host.port, bind=bind, hostname=self.hostname, timeouts=self.timeouts
+            address, host.port, bind=bind, hostname=self.hostname, timeouts=_timeouts(lane.queue.settings)
         )
 
     def _await_work(self, link: _Link) -> None:
@@ -223,7 +231,7 @@ class Deliverer:
                 self.pump()
                 return
             usable, replies = await self._transact(link.socket, link.connection.lane, batch)
-            self.results.answered(link.connection, link.peer, replies)
+            usable = self.results.answered(link.connection, link.peer, replies) and usable
             self.scheduler.finished(
                 link.connection, len(replies), usable=usable, now=self.clock.monotonic_ns()
             )
@@ -276,3 +284,17 @@ class Deliverer:
             log.error(
                 "A delivery task failed", exc_info=task.exception(), extra={"event": "delivery.task_failed"}
             )
+
+
+def _timeouts(settings: DomainSettings) -> Timeouts:
+    usual = Timeouts()
+    return replace(
+        usual,
+        connect=_seconds(settings.connect_timeout, usual.connect),
+        greeting=_seconds(settings.smtp_greeting_timeout, usual.greeting),
+        data_block=_seconds(settings.data_send_timeout, usual.data_block),
+    )
+
+
+def _seconds(duration: timedelta | None, usual: float) -> float:
+    return duration.total_seconds() if duration is not None else usual

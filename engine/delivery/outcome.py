@@ -7,6 +7,7 @@ from enum import Enum
 
 from engine.classification import ReplyCatalogue, ReplyClass
 from engine.directives import DomainSettings
+from engine.patterns import Pattern, PatternAction
 from engine.smtp.reply import Reply, Speaker
 
 SERVICE_CLOSING = 421
@@ -71,3 +72,15 @@ def judge(
         return Verdict(Fate.TURNED_AWAY, kind)
     waits = settings.retry_recipients_after or (timedelta(minutes=10),)
     return Verdict(Fate.DEFERRED, kind, wait_after(waits, attempts))
+
+
+def overrule(verdict: Verdict, pattern: Pattern | None) -> Verdict:
+    """What skip-mx and bounce-rcpt make of a verdict: the one keeps mail that a 5xx would end, the other ends
+    what a 4xx would keep."""
+    if pattern is None or verdict.fate is Fate.DELIVERED:
+        return verdict
+    if PatternAction.SKIP_MX in pattern.actions:
+        return Verdict(Fate.TURNED_AWAY, verdict.kind)
+    if PatternAction.BOUNCE_RCPT in pattern.actions:
+        return Verdict(Fate.BOUNCED, verdict.kind)
+    return verdict

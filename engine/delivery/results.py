@@ -1,6 +1,5 @@
 """Books what came of every attempt: spool, queue, Backoff Insight, statistics, accounting, mode."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -8,13 +7,15 @@ from core.clock import NANOSECONDS, Clock
 from core.text import printable
 from engine.accounting import Accounting
 from engine.classification import ReplyCatalogue, ReplyClass
-from engine.delivery.outcome import Fate, Verdict, judge, lane_wait
+from engine.delivery.outcome import Fate, Verdict, judge, lane_wait, overrule
+from engine.delivery.reactions import Reactions
 from engine.delivery.scheduler import Scheduler
-from engine.patterns import Pattern, PatternAction, PatternList
-from engine.queue.insight import BackoffCause, ModeChange, QueueError, RecipientEvent
+from engine.patterns import Pattern, PatternAction
+from engine.queue.conduct import Conduct
+from engine.queue.insight import QueueError, RecipientEvent
 from engine.queue.item import Batch, QueuedRecipient
-from engine.queue.modes import ModeEvent, QueueMode, after
-from engine.queue.queue import NEVER, Connection, Lane, Queue
+from engine.queue.modes import ModeEvent
+from engine.queue.queue import Connection, Lane, Queue
 from engine.smtp.reply import Reply, Speaker
 from engine.spool.base import MessageId, Settled, Spool
 from engine.statistics import Statistics
@@ -31,21 +32,20 @@ _ACCOUNTED = {
     Fate.BOUNCED: "bounced",
     Fate.EXPIRED: "bounced",
 }
-_EVENT_OF = {PatternAction.BACKOFF: ModeEvent.BACKOFF_PATTERN, PatternAction.NORMAL: ModeEvent.NORMAL_PATTERN}
 
 
 @dataclass(slots=True)
 class Results:
-    """What is done with replies. `mode_changed` is called after a queue has changed its mode."""
+    """What is done with replies."""
 
     scheduler: Scheduler
     spool: Spool
     statistics: Statistics
     accounting: Accounting
     catalogue: ReplyCatalogue
-    patterns: Mapping[str, PatternList]
+    reactions: Reactions
+    conduct: Conduct
     clock: Clock
-    mode_changed: Callable[[Queue], None]
 
     def sending(self, lane: Lane, batch: Batch) -> None:
         """A batch goes out: its recipients count as attempted from now on."""
@@ -55,17 +55,44 @@ class Results:
 
     def answered(
         self, connection: Connection, peer: str, replies: list[tuple[QueuedRecipient, Reply]]
-    ) -> None:
-        """A transaction is over. Afterwards the caller tells the scheduler that it has finished."""
+    ) -> bool:
+        """A transaction is over; returns whether the connection may be used again.
+
+        Afterwards the caller tells the scheduler that it has finished.
+        """
+        lane, now = connection.lane, self.clock.now()
         turned_away: list[QueuedRecipient] = []
-        now = self.clock.now()
+        acting: dict[Pattern, Reply] = {}
         for recipient, reply in replies:
-            verdict = self._recipient(connection.lane, recipient, reply, peer, now)
+            pattern = self.reactions.pattern(lane.queue, reply)
+            if pattern is not None:
+                acting.setdefault(pattern, reply)
+            verdict = self._recipient(lane, recipient, reply, pattern, peer, now)
+            connection.errors += verdict.fate is not Fate.DELIVERED
             if verdict.fate is Fate.TURNED_AWAY:
                 turned_away.append(recipient)
-        if turned_away:
-            connection.lane.queue.ready.extendleft(reversed(turned_away))
-            self.scheduler.retry_lane(connection.lane, self.lane_retry(connection.lane))
+        lane.queue.ready.extendleft(reversed(turned_away))
+        for pattern, reply in acting.items():
+            self._act(pattern, lane, reply, peer)
+        return not turned_away or self._turned_away(connection, acting)
+
+    def _turned_away(self, connection: Connection, acting: dict[Pattern, Reply]) -> bool:
+        """The peer wants no more of this lane: try its next MX host, or let the lane wait."""
+        lane = connection.lane
+        skips = any(PatternAction.SKIP_MX in pattern.actions for pattern in acting)
+        if skips or lane.queue.settings.smtp_421_means_mx_unavailable:
+            lane.skipped_hosts.add(connection.host)
+        else:
+            self.scheduler.retry_lane(lane, self.lane_retry(lane))
+        return False
+
+    def _act(self, pattern: Pattern, lane: Lane, reply: Reply, peer: str) -> None:
+        self.reactions.act(pattern, lane, reply, peer)
+        if PatternAction.BOUNCE_QUEUE in pattern.actions:
+            self.bounce_all(lane.queue, reply)
+        if PatternAction.DEFER_QUEUE in pattern.actions:
+            for each in lane.queue.lanes:
+                self.scheduler.retry_lane(each, self.lane_retry(each))
 
     def lane_failed(self, lane: Lane, text: str, peer: str, reply: Reply | None) -> int:
         """A connection could not be opened; returns when the lane may try again (monotonic ns)."""
@@ -80,33 +107,15 @@ class Results:
             self.statistics.answered(
                 lane.parent.source.address, queue.provider or "", kind, printable(reply.text), at
             )
-            self._patterns(queue, reply, source, peer)
+            pattern = self.reactions.pattern(queue, reply)
+            if pattern is not None:
+                self._act(pattern, lane, reply, peer)
         return self.lane_retry(lane)
 
     def lane_retry(self, lane: Lane) -> int:
         """When a lane that has just failed may try again (monotonic ns)."""
         wait = lane_wait(lane.queue.settings, lane.failures + 1, in_backoff=lane.queue.in_backoff)
         return self.clock.monotonic_ns() + _ns(wait)
-
-    def set_mode(self, queue: Queue, event: ModeEvent, cause: BackoffCause | None = None) -> None:
-        """Move a queue between modes; nothing happens if the event means nothing in its mode."""
-        mode = after(queue.mode, event)
-        if mode is queue.mode:
-            return
-        change = ModeChange(self.clock.now(), queue.mode, mode, _cause_text(event, cause))
-        queue.insight.mode_changes.append(change)
-        queue.mode = mode
-        queue.backoff = cause if mode is QueueMode.BACKOFF else None
-        queue.backoff_until = NEVER
-        if mode is QueueMode.BACKOFF and cause and cause.until:
-            queue.backoff_until = self.clock.monotonic_ns() + _ns(cause.until - cause.since)
-        self.mode_changed(queue)
-
-    def backoff_cause(self, queue: Queue, pattern: str, reply: str, peer: str, source: str) -> BackoffCause:
-        """Why a queue enters backoff now, and until when."""
-        now = self.clock.now()
-        lasts = queue.settings.backoff_to_normal_after
-        return BackoffCause(now, pattern, printable(reply), peer, source, now + lasts if lasts else None)
 
     def note_error(self, queue: Queue, text: str) -> None:
         """An error that belongs to the queue and to no source IP."""
@@ -123,7 +132,13 @@ class Results:
             self._book(queue, recipient, reply, "bounced", "", "", self.clock.now())
 
     def _recipient(
-        self, lane: Lane, recipient: QueuedRecipient, reply: Reply, peer: str, now: datetime
+        self,
+        lane: Lane,
+        recipient: QueuedRecipient,
+        reply: Reply,
+        pattern: Pattern | None,
+        peer: str,
+        now: datetime,
     ) -> Verdict:
         queue, source = lane.queue, str(lane.parent.source.address)
         recipient.attempts += 1
@@ -135,6 +150,7 @@ class Results:
             settings=queue.settings,
             catalogue=self.catalogue,
         )
+        verdict = overrule(verdict, pattern)
         if reply.speaker is Speaker.PEER:
             self.statistics.answered(
                 lane.parent.source.address,
@@ -147,12 +163,11 @@ class Results:
         self._book(queue, recipient, reply, _ACCOUNTED[verdict.fate], source, peer, now)
         if verdict.fate is Fate.DELIVERED:
             lane.failures = 0
+            lane.skipped_hosts.clear()
             if queue.in_backoff and queue.settings.backoff_to_normal_after_delivery:
-                self.set_mode(queue, ModeEvent.DELIVERY)
+                self.conduct.set_mode(queue, ModeEvent.DELIVERY)
         else:
             self._error(queue, reply.text, source, peer)
-            if reply.speaker is Speaker.PEER:
-                self._patterns(queue, reply, source, peer)
         return verdict
 
     def _file(
@@ -167,16 +182,6 @@ class Results:
         self.spool.postpone(message_id, recipient.index, recipient.attempts, now + verdict.wait, text)
         if verdict.fate is Fate.DEFERRED:
             queue.postpone(recipient, self.clock.monotonic_ns() + _ns(verdict.wait))
-
-    def _patterns(self, queue: Queue, reply: Reply, source: str, peer: str) -> None:
-        patterns = self.patterns.get(queue.settings.smtp_pattern_list or "")
-        pattern: Pattern | None = patterns.match(reply.text) if patterns else None
-        if pattern is None:
-            return
-        cause = None
-        if pattern.action is PatternAction.BACKOFF:
-            cause = self.backoff_cause(queue, pattern.text, reply.text, peer, source)
-        self.set_mode(queue, _EVENT_OF[pattern.action], cause)
 
     def _error(self, queue: Queue, text: str, source: str, peer: str) -> None:
         queue.insight.errors.append(QueueError(self.clock.now(), printable(text), source, peer))
@@ -210,10 +215,6 @@ class Results:
             queue=queue.name,
             provider=queue.provider,
         )
-
-
-def _cause_text(event: ModeEvent, cause: BackoffCause | None) -> str:
-    return f"{event}: {cause.pattern} ← {cause.reply}" if cause and cause.pattern else str(event)
 
 
 def _ns(duration: timedelta) -> int:

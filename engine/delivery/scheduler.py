@@ -15,7 +15,9 @@ from engine.queue.queue import NEVER, Connection, ConnectionState, Lane, Parent,
 from engine.shaping.limiters import available, ready_at, reserve
 
 QUANTUM = 10
-"""Recipients that a lane may send in one turn while others wait at the same parent."""
+"""Recipients that a lane of usual priority may send in one turn while others wait at the same parent."""
+
+_USUAL_PRIORITY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,15 @@ class EndBackoff:
     queue: Queue
 
 
-Command = Resolve | Open | Send | Close | EndBackoff
+@dataclass(frozen=True, slots=True)
+class Reenable:
+    """The time is over for which a source IP was disabled in a queue."""
+
+    queue: Queue
+    address: str
+
+
+Command = Resolve | Open | Send | Close | EndBackoff | Reenable
 
 
 class Scheduler:
@@ -114,10 +124,9 @@ class Scheduler:
         queue.busy -= count
         connection.batch = None
         connection.messages += 1
-        most = queue.settings.max_msg_per_connection or 0
         if not usable:
             self._gone(connection)
-        elif (most and connection.messages >= most) or self.stopping:
+        elif _is_worn(connection) or self.stopping:
             self._close(connection)
         else:
             self._rest(connection, now)
@@ -196,8 +205,7 @@ class Scheduler:
         """One step of a lane outside a ring: send a batch, or open a connection."""
         if lane.in_ring:
             return False
-        if lane.retry_at > now:
-            self.timers.set_no_later(lane.queue, lane.retry_at)
+        if self._held_back(lane, now):
             return False
         if lane.parent.ring and (lane.parent.messages or not lane.idle):
             self._join(lane)
@@ -206,6 +214,16 @@ class Scheduler:
         if self._send(lane, now, lane.queue.settings.max_rcpt_per_message or 1):
             return True
         return self._open(lane, now)
+
+    def _held_back(self, lane: Lane, now: int) -> bool:
+        """Whether the lane waits after a failure, or its source IP is disabled for the queue."""
+        until = lane.retry_at
+        if lane.queue.disabled_until:
+            until = max(until, lane.queue.disabled_until.get(str(lane.parent.source.address), 0))
+        if until <= now:
+            return False
+        self.timers.set_no_later(lane.queue, until)
+        return True
 
     def _send(self, lane: Lane, now: int, most: int) -> int:
         """Send one batch over an idle connection; returns its recipients, 0 if it must wait."""
@@ -282,12 +300,13 @@ class Scheduler:
 
     def _take_turn(self, lane: Lane, now: int) -> None:
         queue, sent = lane.queue, 0
+        quantum = max(1, QUANTUM * (queue.settings.queue_priority or _USUAL_PRIORITY) // _USUAL_PRIORITY)
         queue.ripen(now)
-        while queue.ready and not queue.paused and not self.stopping and lane.retry_at <= now:
-            if sent >= QUANTUM:
+        while queue.ready and not queue.paused and not self.stopping and not self._held_back(lane, now):
+            if sent >= quantum:
                 self._join(lane)
                 break
-            most = min(QUANTUM - sent, queue.settings.max_rcpt_per_message or 1)
+            most = min(quantum - sent, queue.settings.max_rcpt_per_message or 1)
             count = self._send(lane, now, most)
             sent += count
             if not count:
@@ -308,6 +327,9 @@ class Scheduler:
         if queue.backoff_until <= now:
             queue.backoff_until = NEVER
             self._commands.append(EndBackoff(queue))
+        for address, until in queue.disabled_until.items():
+            if until <= now:
+                self._commands.append(Reenable(queue, address))
         self.kick(queue, now)
 
     def _wake_parent(self, parent: Parent, at: int) -> None:
@@ -330,6 +352,9 @@ class Scheduler:
             self.timers.set_no_later(queue, max(now, queue.waiting[0][0]))
         if queue.backoff_until != NEVER:
             self.timers.set_no_later(queue, queue.backoff_until)
+        for until in queue.disabled_until.values():
+            if until > now:
+                self.timers.set_no_later(queue, until)
 
     def _rest(self, connection: Connection, now: int) -> None:
         connection.state = ConnectionState.IDLE
@@ -351,6 +376,14 @@ class Scheduler:
         self.timers.set(connection, NEVER)
         connection.state = ConnectionState.CLOSED
         connection.lane.connections -= 1
+
+
+def _is_worn(connection: Connection) -> bool:
+    settings = connection.lane.queue.settings
+    return (
+        0 < (settings.max_msg_per_connection or 0) <= connection.messages
+        or 0 < (settings.max_errors_per_connection or 0) <= connection.errors
+    )
 
 
 def _unspoken(limited: Lane | Parent, now: int) -> bool:

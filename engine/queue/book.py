@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from core.errors import NotFoundError, OperatorError
-from engine.directives import Block, blocks, effective
+from engine.directives import Block, Effective, blocks, effective
 from engine.queue.modes import QueueMode
 from engine.queue.queue import Queue
 from engine.settings import EngineSettings, VirtualMtaSettings
@@ -28,6 +28,12 @@ class QueueBook:
         self._own: dict[str, list[Block]] = {
             name: blocks(vmta.domains, f"virtual-mta {name}") for name, vmta in self._vmtas.items()
         }
+        self._pool: dict[str, list[Block]] = {
+            member: blocks(pool.domains, f"virtual-mta-pool {name}")
+            for name, pool in settings.virtual_mta_pools.items()
+            for member in pool.members
+        }
+        self._sent_to: dict[tuple[str, str], str] = {}
         self._queues: dict[tuple[str, str], Queue] = {}
 
     def __len__(self) -> int:
@@ -38,16 +44,45 @@ class QueueBook:
 
     def queue(self, domain: str, vmta: str) -> Queue:
         """The queue, made if it is not there."""
-        key = (domain, vmta)
-        queue = self._queues.get(key)
-        if queue is None:
-            holds = effective(domain, [self._global, self._own[vmta]])
-            queue = self._queues[key] = Queue(domain, vmta, holds.settings, dict(holds.origins))
+        queue = self._queues.get((domain, vmta))
+        if queue is not None:
+            return queue
+        elsewhere = self._sent_to.get((domain, vmta))
+        if elsewhere is not None:
+            return self.queue(elsewhere, vmta)
+        return self._new(domain, vmta)
+
+    def _new(self, domain: str, vmta: str) -> Queue:
+        holds = self.effective(domain, vmta)
+        target = (holds.settings.queue_to or domain).lower()
+        if target != domain:
+            self._sent_to[domain, vmta] = target
+            return self._queues.get((target, vmta)) or self._make(target, vmta, self.effective(target, vmta))
+        return self._make(domain, vmta, holds)
+
+    def _make(self, domain: str, vmta: str, holds: Effective) -> Queue:
+        # a queue-to on the target itself is not followed: one step, as in PowerMTA
+        queue = self._queues[domain, vmta] = Queue(domain, vmta, holds.settings, dict(holds.origins))
+        return queue
+
+    def effective(self, domain: str, vmta: str) -> Effective:
+        """The directives that hold for a domain: VirtualMTA before pool before global."""
+        return effective(domain, [self._global, self._pool.get(vmta, []), self._own[vmta]])
+
+    def reroute(self, queue: Queue) -> Queue:
+        """The queue that takes this one's mail: itself, or the end of its backoff-reroute chain."""
+        seen = {queue.vmta}
+        while queue.in_backoff and (target := queue.settings.backoff_reroute_to_virtual_mta):
+            if target in seen or target not in self._own:
+                break
+            seen.add(target)
+            queue = self.queue(queue.domain, target)
         return queue
 
     def find(self, domain: str, vmta: str) -> Queue:
         """An existing queue. Raises NotFoundError."""
-        queue = self._queues.get((domain.lower(), vmta))
+        domain = domain.lower()
+        queue = self._queues.get((self._sent_to.get((domain, vmta), domain), vmta))
         if queue is None:
             raise NotFoundError(f"there is no queue {domain}/{vmta}")
         return queue
@@ -79,10 +114,31 @@ def _matches(queue: Queue, pattern: str) -> bool:
     )
 
 
-def choose_vmta(asked: str, settings: EngineSettings) -> str:
-    """The VirtualMTA for a message: the one its header asks for, or the default. Raises OperatorError."""
-    if asked in settings.virtual_mtas:
-        return asked
-    if not asked:
-        return settings.default_virtual_mta
-    raise OperatorError(f"x-virtual-mta: there is no VirtualMTA {asked!r}")
+class VirtualMtaChoice:
+    """Which VirtualMTA a message goes through: the one asked for, a member of the pool, or the default."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._vmtas = settings.virtual_mtas
+        self._pools = settings.virtual_mta_pools
+        self._default = settings.default_virtual_mta
+        self._credit: dict[str, dict[str, int]] = {
+            name: dict.fromkeys(p.members, 0) for name, p in self._pools.items()
+        }
+
+    def choose(self, asked: str) -> str:
+        """The VirtualMTA. Raises OperatorError for a name that nobody knows."""
+        name = asked or self._default
+        if name in self._vmtas:
+            return name
+        if name in self._pools:
+            return self._next_of(name)
+        raise OperatorError(f"x-virtual-mta: there is no VirtualMTA {asked!r}")
+
+    def _next_of(self, pool: str) -> str:
+        """Smooth weighted round robin, as nginx does it: by weight, and never in clumps."""
+        credit, weights = self._credit[pool], self._pools[pool].members
+        for member, weight in weights.items():
+            credit[member] += weight
+        chosen = max(credit, key=lambda member: credit[member])
+        credit[chosen] -= sum(weights.values())
+        return chosen

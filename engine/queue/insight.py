@@ -56,6 +56,17 @@ class BackoffCause:
     until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class DisabledSource:
+    """A source IP taken out of a queue: by which pattern and reply, and until when (None: by hand)."""
+
+    address: str
+    since: datetime
+    pattern: str
+    reply: str
+    until: datetime | None
+
+
 @dataclass(slots=True)
 class Insight:
     """The newest errors, mode changes and recipient events of one queue."""

@@ -17,6 +17,7 @@ class ModeEvent(StrEnum):
     NORMAL_PATTERN = "a reply matched a normal pattern"
     DELIVERY = "a message was delivered (backoff-to-normal-after-delivery)"
     TIMER = "backoff-to-normal-after has passed"
+    ALL_SOURCES_DISABLED = "every source IP is disabled (backoff-upon-all-sources-disabled)"
     SET_BACKOFF = "set to backoff by hand"
     SET_NORMAL = "set to normal by hand"
 
@@ -24,6 +25,7 @@ class ModeEvent(StrEnum):
 TRANSITIONS: dict[QueueMode, dict[ModeEvent, QueueMode]] = {
     QueueMode.NORMAL: {
         ModeEvent.BACKOFF_PATTERN: QueueMode.BACKOFF,
+        ModeEvent.ALL_SOURCES_DISABLED: QueueMode.BACKOFF,
         ModeEvent.SET_BACKOFF: QueueMode.BACKOFF,
     },
     QueueMode.BACKOFF: {

@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 from core.address import SourceIp
 from engine.directives import DomainSettings
-from engine.queue.insight import BackoffCause, Insight
+from engine.queue.insight import BackoffCause, DisabledSource, Insight
 from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.modes import QueueMode
 from engine.shaping.limiter import Limiter
@@ -53,6 +53,8 @@ class Connection:
     state: ConnectionState = ConnectionState.OPENING
     batch: Batch | None = None
     messages: int = 0
+    errors: int = 0
+    host: str = ""
     wake_at: int = NEVER
 
 
@@ -70,6 +72,7 @@ class Lane:
     failures: int = 0
     retry_at: int = 0
     in_ring: bool = False
+    skipped_hosts: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +92,8 @@ class Queue:
     paused: bool = False
     backoff: BackoffCause | None = None
     backoff_until: int = NEVER
+    disabled: dict[str, DisabledSource] = field(default_factory=dict)
+    disabled_until: dict[str, int] = field(default_factory=dict)
     insight: Insight = field(default_factory=Insight)
     busy: int = 0
     opening: int = 0

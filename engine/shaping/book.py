@@ -1,8 +1,8 @@
 """Every bound on every queue and scope: which limiters enforce it, and the chain that explains it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 
 from core.address import SourceIp
 from core.lease import Directive, Lease, Origin, Scope
@@ -11,7 +11,7 @@ from core.provider import EVERY
 from core.rate import UNLIMITED, Rate
 from engine.directives import SourceIpRates, rate_for
 from engine.queue.queue import Lane, Parent, Queue
-from engine.settings import ProviderSettings
+from engine.settings import ProviderSettings, WarmUpSettings
 from engine.shaping.leases import LeaseBook, LeaseState, standing
 from engine.shaping.limiter import Limiter
 from engine.shaping.limiters import Limiters
@@ -33,8 +33,13 @@ class ShapingBook:
     """Makes parents and lanes, gives them their limiters, and tells where each bound comes from."""
 
     def __init__(
-        self, providers: Mapping[str, ProviderSettings], leases: LeaseBook, limiters: Limiters
+        self,
+        providers: Mapping[str, ProviderSettings],
+        leases: LeaseBook,
+        limiters: Limiters,
+        warm_up: Sequence[WarmUpSettings] = (),
     ) -> None:
+        self._warm_up = warm_up
         self._providers = providers
         self._leases = leases
         self._limiters = limiters
@@ -102,6 +107,8 @@ class ShapingBook:
 
     def _parent_bounds(self, parent: Parent, directive: Directive, wall: datetime) -> Iterator[Bound]:
         yield from self._configured(parent, directive)
+        if directive is MESSAGES:
+            yield from warming(self._warm_up, parent, wall)
         for lease in self._leases.all():
             if lease.directive is directive and _covers(lease.scope, parent):
                 yield from _leased(lease, wall)
@@ -113,6 +120,28 @@ class ShapingBook:
             if not rate.is_unlimited:
                 key = f"{directive}|{parent.source.address}|{name}"
                 yield Bound(key, _configured_term(directive, rate, f"provider {name}"))
+
+
+def warming(plans: Sequence[WarmUpSettings], parent: Parent, wall: datetime) -> Iterator[Bound]:
+    """What a source IP in warm-up may send today; what is above goes out through its siblings."""
+    for plan in plans:
+        if plan.source_ip != parent.source.address or plan.provider not in {parent.provider, EVERY}:
+            continue
+        day = (wall.date() - plan.started).days
+        if not 0 <= day < len(plan.per_day):
+            continue
+        midnight = datetime.combine(wall.date(), time(), UTC)
+        term = LimitTerm(
+            directive="warm-up",
+            value=Rate(plan.per_day[day], 86_400),
+            origin=Origin.CONFIGURATION,
+            set_by="operator",
+            reason=f"day {day + 1} of {len(plan.per_day)} of its warm-up",
+            since=midnight,
+            until=midnight + timedelta(days=1),
+            where="engine.warm-up",
+        )
+        yield Bound(f"warm-up|{parent.source.address}|{parent.provider}", term)
 
 
 def _leased(lease: Lease, wall: datetime) -> Iterator[Bound]:

@@ -6,7 +6,7 @@ from typing import Any
 from core.address import SourceIp
 from core.errors import OperatorError
 from engine.directives import DomainPattern, DomainSettings
-from engine.patterns import Pattern
+from engine.patterns import SHIPPED, compile_pattern
 from engine.settings import EngineSettings
 from tidegate.config import watching
 from tidegate.config.problems import did_you_mean
@@ -46,13 +46,13 @@ def _domains(document: Document, engine: EngineSettings) -> None:
                 problem, _, remedy = str(error).partition("; ")
                 document.refuse((*path, pattern), problem, remedy)
             wanted = settings.smtp_pattern_list
-            if wanted is not None and wanted not in engine.smtp_pattern_lists:
+            if wanted is not None and wanted not in {*engine.smtp_pattern_lists, SHIPPED}:
                 _no_such(
                     document,
                     (*path, pattern, "smtp-pattern-list"),
                     "smtp-pattern-list",
                     wanted,
-                    engine.smtp_pattern_lists,
+                    {*engine.smtp_pattern_lists, SHIPPED},
                 )
 
 
@@ -68,7 +68,7 @@ def _patterns(document: Document, engine: EngineSettings) -> None:
     for name, lines in engine.smtp_pattern_lists.items():
         for number, line in enumerate(lines):
             try:
-                Pattern.compile(line, "")
+                compile_pattern(line, "")
             except OperatorError as error:
                 problem, _, remedy = str(error).removeprefix(": ").partition("; ")
                 document.refuse((*_LISTS, name, number), problem, remedy)

@@ -25,8 +25,17 @@ NOW = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 @pytest.mark.parametrize(("mode", "event"), list(product(QueueMode, ModeEvent)))
 def test_every_mode_answers_every_event(mode: QueueMode, event: ModeEvent) -> None:
     wanted = {
-        QueueMode.NORMAL: {ModeEvent.BACKOFF_PATTERN, ModeEvent.SET_BACKOFF},
-        QueueMode.BACKOFF: set(ModeEvent) - {ModeEvent.BACKOFF_PATTERN, ModeEvent.SET_BACKOFF},
+        QueueMode.NORMAL: {
+            ModeEvent.BACKOFF_PATTERN,
+            ModeEvent.ALL_SOURCES_DISABLED,
+            ModeEvent.SET_BACKOFF,
+        },
+        QueueMode.BACKOFF: {
+            ModeEvent.NORMAL_PATTERN,
+            ModeEvent.DELIVERY,
+            ModeEvent.TIMER,
+            ModeEvent.SET_NORMAL,
+        },
     }
     moved = after(mode, event)
     assert (moved is not mode) == (event in wanted[mode])

@@ -6,12 +6,14 @@ from importlib import resources
 import pytest
 import yaml
 
+from core.clock import NANOSECONDS
 from core.errors import OperatorError
+from core.rate import Rate
 from engine.classification import ReplyClass, shipped_catalogue
-from engine.delivery.outcome import Fate, judge, lane_wait, wait_after
+from engine.delivery.outcome import Fate, Verdict, judge, lane_wait, overrule, wait_after
 from engine.directives import DEFAULTS
-from engine.patterns import PatternAction, PatternList
-from engine.settings import SHIPPED_PATTERNS, ReplyPattern
+from engine.patterns import SHIPPED, PatternAction, PatternList, Trigger, pattern_lists
+from engine.settings import ReplyPattern
 from engine.smtp.reply import Reply, Speaker, local
 
 TSS04 = "421 4.7.0 [TSS04] Messages from 192.0.2.9 temporarily deferred due to unexpected volume or user complaints"
@@ -48,22 +50,46 @@ def test_only_replies_about_the_ip_count_against_it(
     assert shipped_catalogue().classify(provider, code, text) is kind
 
 
-def test_the_shipped_pattern_list_puts_a_queue_in_backoff_on_reputation_replies() -> None:
-    patterns = PatternList("default", SHIPPED_PATTERNS["default"])
-    match = patterns.match(TSS04)
+def list_of(*lines: tuple[str, tuple[str, ...]]) -> PatternList:
+    return PatternList("own", [ReplyPattern(reply=reply, actions=actions) for reply, actions in lines])
+
+
+def test_the_shipped_pattern_list_acts_on_reputation_replies_of_the_provider_alone() -> None:
+    patterns = pattern_lists({})[SHIPPED]
+    match = patterns.match(TSS04, "yahoo")
     assert match is not None
-    assert match.action is PatternAction.BACKOFF
-    assert patterns.match("452 4.2.2 Mailbox full") is None
+    assert PatternAction.BACKOFF in match.actions
+    assert patterns.match(TSS04, "google") is None
+    assert patterns.match("452 4.2.2 Mailbox full", "yahoo") is None
+
+
+def test_a_block_disables_the_source_ip_for_an_hour() -> None:
+    reply = "550 5.7.1 Unfortunately, messages from [192.0.2.9] weren't sent. part of their network is on our block list (S3150)."
+    match = pattern_lists({})[SHIPPED].match(reply, "microsoft")
+    assert match is not None
+    assert PatternAction.DISABLE_SOURCE_IP in match.actions
+    assert match.reenable_after == timedelta(hours=1)
+
+
+def test_the_shipped_list_has_no_pattern_that_never_acts() -> None:
+    assert pattern_lists({})[SHIPPED].lint() == []
+
+
+def test_a_list_of_the_same_name_replaces_the_shipped_one() -> None:
+    own = pattern_lists({SHIPPED: (ReplyPattern(reply="/x/", actions=("defer-queue",)),)})
+    assert len(own[SHIPPED].patterns) == 1
 
 
 def test_the_first_pattern_that_matches_decides() -> None:
-    lines = (
-        ReplyPattern(reply="/greylist/", actions=("mode=normal",)),
-        ReplyPattern(reply="/./", actions=("mode=backoff",)),
-    )
-    match = PatternList("own", lines).match("451 Greylisted")
+    match = list_of(("/greylist/", ("mode=normal",)), ("/./", ("mode=backoff",))).match("451 Greylisted")
     assert match is not None
-    assert match.action is PatternAction.NORMAL
+    assert match.actions == {PatternAction.NORMAL}
+
+
+def test_actions_may_stand_in_one_line_as_in_powermta() -> None:
+    (pattern,) = list_of(("/TS03/", ("mode=backoff,disable-source-ip,reenable-after=1h",))).patterns
+    assert pattern.actions == {PatternAction.BACKOFF, PatternAction.DISABLE_SOURCE_IP}
+    assert pattern.reenable_after == timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -72,14 +98,55 @@ def test_the_first_pattern_that_matches_decides() -> None:
         ("TSS04", ("mode=backoff",), "must stand between slashes, like /TSS04/"),
         ("/(/", ("mode=backoff",), "is not a regular expression"),
         ("/x/", ("backoff",), "unknown action 'backoff'; write one of mode=backoff, mode=normal"),
-        ("/x/", ("mode=backoff", "mode=normal"), "give one action"),
+        ("/x/", ("mode=backoff", "mode=normal"), "mode=backoff and mode=normal contradict each other"),
+        ("/x/", ("skip-mx", "bounce-queue"), "skip-mx and bounce-queue contradict each other"),
+        ("/x/", ("reenable-after=1h",), "give an action"),
+        ("/x/", ("skip-mx", "reenable-after=1h"), "reenable-after needs disable-source-ip in the same line"),
+        (
+            "/x/",
+            ("disable-source-ip", "reenable-after=1h", "reenable-after=2h"),
+            "reenable-after stands twice",
+        ),
+        ("/x/", ("disable-source-ip", "reenable-after=soon"), "'soon' is not a duration"),
     ],
 )
 def test_a_bad_pattern_names_its_list_and_the_remedy(reply: str, actions: tuple[str, ...], says: str) -> None:
     with pytest.raises(OperatorError) as caught:
-        PatternList("own", [ReplyPattern(reply=reply, actions=actions)])
+        list_of((reply, actions))
     assert str(caught.value).startswith("smtp-pattern-list own")
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "warnings"),
+    [
+        ([("/TSS04/", ("mode=backoff",)), ("/TSS04/", ("defer-queue",))], 1),
+        ([("/./", ("mode=backoff",)), ("/TSS04/", ("defer-queue",))], 1),
+        ([("/TSS0\\d/", ("mode=backoff",)), ("/TSS04 blocked/", ("defer-queue",))], 1),
+        ([("/TSS04 blocked/", ("defer-queue",)), ("/TSS0\\d/", ("mode=backoff",))], 0),
+    ],
+)
+def test_lint_finds_patterns_that_can_never_act(
+    lines: list[tuple[str, tuple[str, ...]]], warnings: int
+) -> None:
+    assert len(list_of(*lines).lint()) == warnings
+
+
+def test_a_trigger_fires_at_the_nth_match_within_its_time_and_starts_over() -> None:
+    trigger = Trigger(Rate.parse("3/10m"))
+    minute = 60 * NANOSECONDS
+    assert [trigger.hit(at * minute) for at in (0, 1, 20, 21, 22, 23, 24, 25)] == [
+        False, False, False, False, True, False, False, True,
+    ]  # fmt: skip
+
+
+def test_skip_mx_keeps_mail_that_a_5xx_would_end_and_bounce_rcpt_ends_what_a_4xx_would_keep() -> None:
+    (skip,) = list_of(("/./", ("skip-mx",))).patterns
+    (bounce,) = list_of(("/./", ("bounce-rcpt",))).patterns
+    refused, later = Verdict(Fate.BOUNCED, ReplyClass.BOUNCE), Verdict(Fate.DEFERRED, ReplyClass.DEFERRAL)
+    assert overrule(refused, skip).fate is Fate.TURNED_AWAY
+    assert overrule(later, bounce).fate is Fate.BOUNCED
+    assert overrule(later, None) is later
 
 
 def verdict_of(reply: Reply, attempts: int = 1, age: timedelta = timedelta(0)) -> Fate:
