@@ -81,7 +81,7 @@ async def serve(
 
 def check(settings: EngineSettings) -> None:
     """What only shows when parts are put together. Raises OperatorError."""
-    if settings.default_virtual_mta not in settings.virtual_mtas:
+    if settings.default_virtual_mta not in {*settings.virtual_mtas, *settings.virtual_mta_pools}:
         known = ", ".join(settings.virtual_mtas) or "none"
         raise OperatorError(
             f"engine.default-virtual-mta: there is no VirtualMTA {settings.default_virtual_mta!r};"

@@ -1,15 +1,14 @@
 """What no single section can know: names that must exist elsewhere, limits that contradict each other."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from core.address import SourceIp
 from core.errors import OperatorError
-from engine.directives import DomainPattern, DomainSettings
+from engine.directives import DomainPattern
 from engine.patterns import SHIPPED, compile_pattern
 from engine.settings import EngineSettings
-from tidegate.config import watching
-from tidegate.config.problems import did_you_mean
+from tidegate.config import virtual_mtas, watching
 from tidegate.config.unwise import warnings
 from tidegate.config.yaml_reader import Document, Path
 
@@ -23,22 +22,18 @@ def check(document: Document, sections: Mapping[str, Any]) -> list[str]:
     if engine is not None:
         _domains(document, engine)
         _patterns(document, engine)
-        _virtual_mtas(document, engine)
+        virtual_mtas.check(document, engine)
+        _routes(document, engine)
         _listens(document, engine)
         _tokens(document, engine)
     if engine is not None and lists is not None and ("ip-lists",) not in document.blind:
-        _source_ips(document, engine, lists)
+        virtual_mtas.source_ips(document, engine, lists)
     watching.check(document, sections)
     return warnings(document, sections)
 
 
 def _domains(document: Document, engine: EngineSettings) -> None:
-    levels: list[tuple[Path, Mapping[str, DomainSettings]]] = [(("engine", "domains"), engine.domains)]
-    levels += [
-        (("engine", "virtual-mtas", name, "domains"), one.domains)
-        for name, one in engine.virtual_mtas.items()
-    ]
-    for path, domains in levels:
+    for path, domains in virtual_mtas.levels(engine):
         for pattern, settings in domains.items():
             try:
                 DomainPattern.parse(pattern)
@@ -47,21 +42,13 @@ def _domains(document: Document, engine: EngineSettings) -> None:
                 document.refuse((*path, pattern), problem, remedy)
             wanted = settings.smtp_pattern_list
             if wanted is not None and wanted not in {*engine.smtp_pattern_lists, SHIPPED}:
-                _no_such(
+                virtual_mtas.refuse_name(
                     document,
                     (*path, pattern, "smtp-pattern-list"),
                     "smtp-pattern-list",
                     wanted,
                     {*engine.smtp_pattern_lists, SHIPPED},
                 )
-
-
-def _no_such(document: Document, path: Path, kind: str, name: str, known: Iterable[str]) -> None:
-    names = sorted(known)
-    meant = did_you_mean(name, names) or (
-        f"there is {', '.join(names)}" if names else f"define {name!r} first"
-    )
-    document.refuse(path, f"there is no {kind} {name!r}", meant)
 
 
 def _patterns(document: Document, engine: EngineSettings) -> None:
@@ -74,38 +61,16 @@ def _patterns(document: Document, engine: EngineSettings) -> None:
                 document.refuse((*_LISTS, name, number), problem, remedy)
 
 
-def _virtual_mtas(document: Document, engine: EngineSettings) -> None:
-    if engine.default_virtual_mta not in engine.virtual_mtas:
-        _no_such(
-            document,
-            ("engine", "default-virtual-mta"),
-            "virtual-mta",
-            engine.default_virtual_mta,
-            engine.virtual_mtas,
-        )
+def _routes(document: Document, engine: EngineSettings) -> None:
     known = set(engine.provider_map())
     for domain, route in engine.routes.items():
         path: Path = ("engine", "routes", domain)
         if route.provider is not None and route.provider not in known | {"other"}:
-            _no_such(document, (*path, "provider"), "provider", route.provider, known)
+            virtual_mtas.refuse_name(document, (*path, "provider"), "provider", route.provider, known)
         if not route.hosts:
             document.refuse(
                 (*path, "hosts"), "a route without hosts leads nowhere", "write hosts: [mx.example.com:25]"
             )
-
-
-def _source_ips(
-    document: Document, engine: EngineSettings, lists: Mapping[str, tuple[SourceIp, ...]]
-) -> None:
-    known = {source.address for listed in lists.values() for source in listed}
-    for name, virtual_mta in engine.virtual_mtas.items():
-        for number, source in enumerate(virtual_mta.source_ips):
-            if source.address not in known:
-                document.refuse(
-                    ("engine", "virtual-mtas", name, "source-ips", number),
-                    f"{source.address} is in no ip-list, so nothing would watch it",
-                    f"add {source.address} under ip-lists",
-                )
 
 
 def _listens(document: Document, engine: EngineSettings) -> None:

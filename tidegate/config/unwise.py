@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
 from tidegate.config.yaml_reader import Document, Path
 
@@ -29,6 +30,8 @@ def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             ("controller", "engine", "url"),
             f"the controller asks {controller.engine.url}, this engine is at {engine.control_api.listen}",
         )
+    if engine is not None:
+        yield from shadowed(engine)
     clock = sections.get("clock")
     if clock is not None and clock.speed != 1:
         yield ("clock", "speed"), f"the clock runs {clock.speed:g} times as fast as time: a rehearsal"
