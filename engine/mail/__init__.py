@@ -1,1 +1,1 @@
-"""What is in a message: signatures, reports, addresses. Bytes in, values or bytes out; no sockets, no time."""
+"""What is in a message: signatures, reports, addresses. Bytes in, bytes or values out; no sockets or time."""
