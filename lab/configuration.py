@@ -22,7 +22,7 @@ def engine_part(lab: Lab, directory: Path) -> dict[str, Any]:
             "hostname": "mta.lab.test",
             "listen": [f"127.0.0.1:{lab.engine_port}"],
             "spool": str(directory / "spool"),
-            "accounting": str(directory / "accounting.jsonl"),
+            "accounting-files": [{"path": str(directory / "accounting.jsonl")}],
             "smtp-port": lab.smtp_port,
             "control-api": {
                 "listen": f"127.0.0.1:{lab.api_port}",

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -49,11 +50,15 @@ class Console:
         for more in rest:
             self.line(" " * (_MARGIN - 3) + more)
 
-    def quote(self, text: str, most: int = 30) -> None:
-        """Somebody else's output, indented and cut to `most` lines and to the width."""
-        lines = text.rstrip().splitlines()
+    def quote(self, text: str, most: int = 30, *, table: bool = False) -> None:
+        """Somebody else's output, indented, `most` lines of it.
+
+        What is too wide goes on below itself, or is cut in a table.
+        """
+        parts = 1 if table else None
+        lines = [part for one in text.rstrip().splitlines() for part in folded(one, WIDTH - 6)[:parts]]
         for one in lines[:most]:
-            self.line(self._painted("    │ ", Tone.QUIET) + cut(one, WIDTH - 6))
+            self.line(self._painted("    │ ", Tone.QUIET) + one)
         if len(lines) > most:
             self.line(self._painted(f"    │ … {len(lines) - most} more lines", Tone.QUIET))
 
@@ -75,16 +80,11 @@ class Console:
         return f"\x1b[{tone}m{text}\x1b[0m" if self._colour else text
 
 
-def cut(text: str, width: int) -> str:
-    """One line that keeps its indent, made printable and cut to `width` columns."""
-    indent = text[: len(text) - len(text.lstrip(" "))]
-    return indent + printable_columns(text, max(1, width - len(indent)))
-
-
-def printable_columns(text: str, width: int) -> str:
-    """`text` with its columns kept; only control characters go."""
-    kept = "".join(c if c.isprintable() else " " for c in text.strip())
-    return kept if len(kept) <= width else kept[: width - 1] + "…"
+def folded(text: str, width: int) -> list[str]:
+    """One line made printable, its columns kept, broken at spaces into lines of `width` at most."""
+    kept = "".join(c if c.isprintable() else " " for c in text).rstrip()
+    indent = " " * min(len(kept) - len(kept.lstrip(" ")) + 6, width // 2)
+    return textwrap.wrap(kept, width, subsequent_indent=indent, drop_whitespace=True) or [""]
 
 
 def wrapped(text: str, width: int) -> list[str]:

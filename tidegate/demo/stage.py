@@ -90,7 +90,7 @@ class Stage:
                     return await process.wait()
         return None
 
-    async def cli(self, *words: str, most: int = 30, show: bool = True) -> str:
+    async def cli(self, *words: str, most: int = 30, table: bool = False) -> str:
         """Run a command of the real command line and quote what it prints. Raises StepFailed."""
         process = await asyncio.create_subprocess_exec(
             *self._tidegate(*words),
@@ -101,9 +101,8 @@ class Stage:
         out = (await process.communicate())[0].decode("utf-8", "replace")
         if process.returncode:
             raise StepFailed(f"command {words[0]}", f"`tidegate {' '.join(words)}` failed: {out.strip()}")
-        if show:
-            self.console.command(words)
-            self.console.quote(out, most)
+        self.console.command(words)
+        self.console.quote(out, most, table=table)
         return out
 
     def _tidegate(self, *words: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Tells the story: opens the lab, plays the acts in order, cleans up, and prints what it came to."""
 
 import asyncio
-import os
+import json
 import shutil
 import signal
 import tempfile
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from core.clock import NANOSECONDS, ScaledClock, SystemClock
+from core.clock import NANOSECONDS, SystemClock
 from lab.configuration import TOKEN
 from tidegate.client import EngineClient
 from tidegate.demo.acts import baseline, blindness, closing, listing, provider, recovery
@@ -17,7 +17,7 @@ from tidegate.demo.console import Console, Tone
 from tidegate.demo.options import Options
 from tidegate.demo.stage import Stage
 from tidegate.demo.step import StepFailed
-from tidegate.demo.world import LISTED, SIBLING, configure, demo_lab
+from tidegate.demo.world import LISTED, SIBLING, clock_from, configure, demo_lab, opening_time
 
 ACTS: tuple[tuple[str, Callable[[Stage], Awaitable[None]]], ...] = (
     (baseline.TITLE, baseline.play),
@@ -48,7 +48,8 @@ async def _play(options: Options, directory: Path) -> int:
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     watch = SystemClock()
-    clock = ScaledClock(options.speed, watch.now())
+    now = watch.now()
+    clock = clock_from(opening_time(now), now, options.speed)
     console = Console(watch.monotonic_ns() / NANOSECONDS, plain=options.headless)
     async with demo_lab(clock, options.seed, directory) as lab:
         config = configure(lab, directory, speed=options.speed, origin=clock.origin)
@@ -74,8 +75,10 @@ def _opening(stage: Stage, options: Options) -> None:
         f"The clock runs {options.speed:g} times as fast: one hour of the story takes "
         f"{3600 / options.speed:.1f} s. Left: seconds, story time."
     )
-    sources = ", ".join(f"{s.address} (lab {s.bind})" for s in stage.lab.sources)
-    console.line(f"Source IPs: {sources}")
+    console.line("Not as by default: hourly SNDS, recovery steps every hour instead of two, mode enforce.")
+    for pool in stage.lab.pools:
+        sources = ", ".join(f"{s.address} (lab {s.bind})" for s in pool.sources)
+        console.line(f"  {pool.name + ':':<15} {sources}")
     console.line(f"Data, configuration and logs: {stage.directory}")
 
 
@@ -99,8 +102,17 @@ def _failed(stage: Stage, failure: StepFailed) -> None:
     if log.exists():
         stage.console.line("The last lines of Tidegate's log:")
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        stage.console.quote(os.linesep.join(lines[-15:]))
+        stage.console.quote("\n".join(map(_log_line, lines[-15:])), 40)
     stage.console.line(f"step failed: {failure.name}")
+
+
+def _log_line(line: str) -> str:
+    """The readable part of a line of JSON; any other line as it is."""
+    try:
+        said = json.loads(line)
+        return f"{said['process']}: {said['message']}"
+    except (ValueError, TypeError, KeyError):
+        return line
 
 
 def _card(stage: Stage) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.address import IpAddress
-from core.clock import Clock
+from core.clock import Clock, ScaledClock
 from lab.configuration import write_configuration
 from lab.judge import Temper
 from lab.manners import GEEMAIL, OUTLANDISH, YAHOOLIGAN, with_temper
@@ -49,6 +49,17 @@ POOLS = (
     Pool("transactional", (lab_source(16),)),
     Pool("notices", (lab_source(17),)),
 )
+
+
+def opening_time(now: datetime) -> datetime:
+    """The next Saturday at six: by Monday, when the digest of the week is mailed, the story is over."""
+    days = (5 - now.weekday()) % 7 or 7
+    return (now + timedelta(days=days)).replace(hour=6, minute=0, second=0, microsecond=0)
+
+
+def clock_from(opening: datetime, now: datetime, speed: float) -> ScaledClock:
+    """A clock that shows `opening` at the real moment `now` and runs `speed` times as fast from there."""
+    return ScaledClock(speed, now - (opening - now) / (speed - 1))
 
 
 def demo_lab(clock: Clock, seed: int, directory: Path) -> Lab:
@@ -126,13 +137,17 @@ def configure(lab: Lab, directory: Path, *, speed: float, origin: datetime) -> P
                     "connection-idle-timeout": "2h",
                     "backoff-retry-after": ["10m"],
                     "backoff-to-normal-after": "8h",
+                    "smtp-pattern-list": "demo",
                 }
             },
+            "smtp-pattern-lists": {"demo": [{"reply": "/TSS0[1-9]/", "actions": ["mode=backoff"]}]},
         },
         "monitor": _monitor(lab),
         "controller": {
             "mode": "enforce",
             "interval": "10m",
+            # half of the usual two hours, or the ramp alone would take a minute and a half
+            "recovery": {"cool-down": "1h", "step": "1h"},
             "engine": {"url": f"http://127.0.0.1:{lab.api_port}", "token": "lab-control-token-0001"},
         },
     }

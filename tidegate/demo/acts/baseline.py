@@ -28,7 +28,7 @@ async def play(stage: Stage) -> None:
     stage.insist("no false alarm", true=not about_ips, otherwise=f"incidents at rest: {names(about_ips)}")
     stage.insist("no lease at rest", true=not await stage.leases(), otherwise="a lease without a reason")
     stage.say("so far no incident about an IP, no lease: unknown is not listed", Tone.DONE)
-    await stage.cli("show", "ips", most=16)
+    await stage.cli("show", "ips", table=True)
 
 
 async def _engine(stage: Stage) -> str | None:

@@ -1,6 +1,6 @@
 """The weekly digest, and what the run proved."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from core.incident import IncidentKind
 from lab import ledger
@@ -10,16 +10,27 @@ from tidegate.demo.console import Tone
 from tidegate.demo.stage import Stage, names
 from tidegate.demo.world import BROKEN_LISTS, COLOURED, DEFERRED, LISTED, SIBLING
 
-TITLE = "The weekly digest, and the books"
+_PATIENCE = 20.0
+"""Real seconds that the digest may take once it is due."""
+
+TITLE = "The books, and Monday's digest"
 
 
 async def play(stage: Stage) -> None:
-    """Send the digest, check what must never have happened, count the mail."""
-    await stage.cli("digest", show=False)
-    await stage.expect("digest", "the digest arrives in the mailbox", 30, lambda: _digest(stage))
-    stage.console.quote(render(stage.facts["digest"]), 40)
+    """Check what must never have happened, count the mail, and wait for Monday's digest."""
     _nobody_else(stage)
     await _books(stage)
+    stage.say("waiting for Monday, 07:00: the digest goes out by its own schedule")
+    left = (_next_monday(stage.clock.now()) - stage.clock.now()).total_seconds()
+    patience = stage.clock.real_seconds(max(0.0, left)) + _PATIENCE
+    await stage.expect("digest", "the digest arrives in the mailbox", patience, lambda: _digest(stage))
+    stage.console.quote(render(stage.facts["digest"]), 60)
+
+
+def _next_monday(now: datetime) -> datetime:
+    """Monday 07:00 UTC of this or the next week; the past one if the story began before it."""
+    monday = (now - timedelta(days=now.weekday())).replace(hour=7, minute=0, second=0, microsecond=0)
+    return monday if now - monday < timedelta(days=3) else monday + timedelta(days=7)
 
 
 async def _digest(stage: Stage) -> str | None:

@@ -1,5 +1,7 @@
 """Delisting: six clean hours, the resolved mail in the same thread, and the rate back step by step."""
 
+from datetime import datetime
+
 from core.incident import IncidentState
 from core.lease import Directive, Lease
 from lab.mailbox import Mail
@@ -60,28 +62,28 @@ async def _mailed(stage: Stage) -> str | None:
 
 
 async def _ramp(stage: Stage) -> None:
-    """Print each rise as the audit recorded it, until the lease is gone."""
-    shown = 0
+    """Print each step as the audit recorded it, until the last lease is gone."""
+    told: list[datetime] = []
 
     async def back() -> str | None:
-        nonlocal shown
-        rises = _rises(stage)
-        for change in rises[shown:]:
-            stage.say(_told(change))
-        shown = len(rises)
         held = [one for one in await stage.leases(LISTED) if _is_rate(one)]
-        return None if held else f"{LISTED} is back at the operator's own limit after {shown} steps"
+        for at, changes in _steps(stage).items():
+            if at not in told:
+                told.append(at)
+                stage.say(_told(len(told), changes))
+        return None if held else f"{LISTED} is back at the operator's own limits after {len(told)} steps"
 
     await stage.expect("recovered", "every lease on the IP is lifted step by step", _RECOVERY, back)
-    stage.facts["steps"] = shown
-    stage.insist("stepwise", true=shown >= 4, otherwise=f"only {shown} steps: that is a snap, not a ramp")
+    stage.facts["steps"] = len(told)
+    stage.insist("stepwise", true=len(told) >= 4, otherwise=f"{len(told)} steps: a snap, not a ramp")
 
 
 def _is_rate(lease: Lease) -> bool:
     return lease.directive is Directive.SOURCE_IP_MAX_MSG_RATE
 
 
-def _rises(stage: Stage) -> list[leases.LeaseChange]:
+def _steps(stage: Stage) -> dict[datetime, list[leases.LeaseChange]]:
+    """The rises by the moment at which the controller made them; each must be a small one."""
     since = stage.facts["delisted-at"]
     history = stage.query(lambda s: leases.lease_history(s, since, LISTED))
     rises = [c for c in history if c.directive is Directive.SOURCE_IP_MAX_MSG_RATE and c.before]
@@ -89,9 +91,12 @@ def _rises(stage: Stage) -> list[leases.LeaseChange]:
         after = change.after.per_hour if change.after else None
         small = after is None or after <= change.before.per_hour * LARGEST_STEP
         stage.insist("no snap back", true=small, otherwise=f"from {change.before} to {change.after} at once")
-    return rises
+    steps: dict[datetime, list[leases.LeaseChange]] = {}
+    for change in rises:
+        steps.setdefault(change.at, []).append(change)
+    return steps
 
 
-def _told(change: leases.LeaseChange) -> str:
-    after = change.after or "lifted"
-    return f"{change.at:%a %H:%M} {change.scope}: {change.before} -> {after} ({change.reason})"
+def _told(number: int, changes: list[leases.LeaseChange]) -> str:
+    rises = [f"{c.scope.provider} {c.before} -> {c.after or 'lifted'}" for c in changes]
+    return f"step {number}: {', '.join(rises)}"
