@@ -201,6 +201,35 @@ async def test_marks_in_a_batch_that_found_no_room_use_their_reserve_at_once() -
     assert set(await recovered(after)) == set(stored[1:])
 
 
+async def test_the_reserve_keeps_room_for_marks_when_messages_have_taken_the_rest() -> None:
+    disk = SimulatedDisk(capacity=8 << 10)
+    spool = await opened(disk)
+    stored = [await spool.store(message(b"x")) for _ in range(25)]
+    for _ in range(40):
+        with contextlib.suppress(SpoolFull):
+            stored.append(await spool.store(message(b"x")))
+    assert spool.counters.failed_commits > 0
+    for message_id in stored[:20]:
+        spool.settle(message_id, 0, Settled.DELIVERED)
+    await spool.sync()
+    after = disk.power_cut(random.Random(1))
+    await kill(spool)
+    assert set(await recovered(after)) == set(stored[20:])
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_write_that_failed_after_all_was_written_does_not_survive_a_power_cut(seed: int) -> None:
+    disk = SimulatedDisk()
+    spool = await opened(disk)
+    kept = await spool.store(message(b"kept"))
+    disk.faults = {disk.calls + 1: -errno.EIO}
+    with pytest.raises(SpoolError):
+        await spool.store(message(b"refused"))
+    after = disk.power_cut(random.Random(seed))
+    await kill(spool)
+    assert set(await recovered(after)) == {kept}
+
+
 async def test_what_cannot_be_cut_off_is_disowned_by_the_next_segment() -> None:
     disk = SimulatedDisk()
     spool = await opened(disk)
@@ -228,7 +257,7 @@ async def test_a_segment_left_over_from_a_failed_roll_does_not_end_its_predecess
     disk.permanent = {}
     stored.append(await spool.store(message(b"small")))
     assert len(segments(disk)) == 2
-    after = disk.power_cut(random.Random(3))
+    after = disk.killed()
     await kill(spool)
     assert set(await recovered(after)) == set(stored)
 
