@@ -51,7 +51,11 @@ class Results:
         """A batch goes out: its recipients count as attempted from now on."""
         count = len(batch.recipients)
         provider = lane.queue.provider or ""
-        self.statistics.attempted(lane.parent.source.address, provider, count, self.clock.now().timestamp())
+        now = self.clock.now().timestamp()
+        self.statistics.attempted(lane.parent.source.address, provider, count, now)
+        for recipient in batch.recipients:
+            if not recipient.attempts:
+                recipient.first_attempt_at = now
 
     def answered(
         self, connection: Connection, peer: str, replies: list[tuple[QueuedRecipient, Reply]]
@@ -74,6 +78,8 @@ class Results:
         lane.queue.ready.extendleft(reversed(turned_away))
         for pattern, reply in acting.items():
             self._act(pattern, lane, reply, peer)
+        if turned_away and lane.queue.in_backoff and lane.queue.settings.backoff_reroute_to_virtual_mta:
+            self.conduct.changed(lane.queue)  # what came back after the reroute follows the rest
         return not turned_away or self._turned_away(connection, acting)
 
     def _turned_away(self, connection: Connection, acting: dict[Pattern, Reply]) -> bool:
@@ -99,6 +105,18 @@ class Results:
         queue, source = lane.queue, str(lane.parent.source.address)
         shown = reply.text if reply else text
         self._error(queue, shown, source, peer)
+        self.accounting.add(
+            "queue-deferred",
+            self.clock.now(),
+            queue=queue.name,
+            vmta=queue.vmta,
+            dsnStatus=(reply.enhanced if reply else None) or "4.4.1",
+            dsnDiag=printable(shown),
+            dsnMta=peer,
+            dlvType="smtp",
+            dlvSourceIp=source,
+            provider=queue.provider,
+        )
         if reply and reply.speaker is Speaker.PEER:
             kind = self.catalogue.classify(queue.provider or "", reply.code, reply.text)
             if kind is ReplyClass.BLOCK and reply.is_transient:
@@ -203,17 +221,21 @@ class Results:
         self.accounting.add(
             kind,
             now,
-            timeQueued=datetime.fromtimestamp(message.received_at, UTC).isoformat(),
+            timeQueued=message.received_at,
+            timeFirstAttempt=recipient.first_attempt_at or None,
             orig=message.sender,
             rcpt=recipient.address,
             dsnStatus=reply.enhanced or f"{reply.code // 100}.0.0",
             dsnDiag=text,
             dsnMta=peer,
+            dlvType="smtp",
             dlvSourceIp=source,
+            dlvSize=message.size,
             vmta=queue.vmta,
             jobId=message.job,
             queue=queue.name,
             provider=queue.provider,
+            id=message.id,
         )
 
 
