@@ -10,7 +10,7 @@ from sqlmodel import Session
 from controller import reconcile
 from controller.fleet import Verdict
 from controller.policy import Decision, Move
-from controller.settings import ControllerSettings, Mode
+from controller.settings import ControllerSettings, LeaseSettings, Mode
 from controller.state import REST, ScopeState
 from core.address import IpAddress
 from core.errors import NotFoundError
@@ -65,7 +65,7 @@ def _changes(
         new = wanted.get(directive)
         if not reconcile.differs(old, new, settings.leases.hysteresis):
             continue
-        changes.append(_change(scope, directive, (old, new), decision, mode, now))
+        changes.append(_change(scope, directive, (old, new), decision, mode, now, settings.leases))
         announced[directive] = new
     state = decision.state.model_copy(
         update={
@@ -83,8 +83,10 @@ def _change(
     decision: Decision,
     mode: Mode,
     now: datetime,
+    life: LeaseSettings,
 ) -> LeaseChange:
     key = automatic_key(scope, directive)
+    expires_at = now + reconcile.time_to_live(decision.state.sources, life)
     return LeaseChange(
         lease_key=key,
         scope=scope,
@@ -98,6 +100,7 @@ def _change(
         at=now,
         mode=str(mode),
         undo=f"tidegate release {key} --reason TEXT" if rates[1] is not None else "",
+        expires_at=expires_at if rates[1] is not None else None,
     )
 
 

@@ -15,7 +15,7 @@ class LeaseChange(BaseModel):
     """One change of one lease; `before` or `after` None: there was or is none.
 
     `mode` is the controller's mode at the time (observe, advise, enforce): only enforced ones took effect.
-    `undo` is the command that takes it back.
+    `undo` is the command that takes it back; `expires_at` is when the lease runs out unless it is renewed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +32,7 @@ class LeaseChange(BaseModel):
     at: datetime
     mode: str
     undo: str = ""
+    expires_at: datetime | None = None
 
 
 def record_change(session: Session, change: LeaseChange) -> None:
@@ -51,6 +52,7 @@ def record_change(session: Session, change: LeaseChange) -> None:
             actor=change.actor,
             mode=change.mode,
             undo=change.undo,
+            expires_at=change.expires_at,
         )
     )
     session.flush()

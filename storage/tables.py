@@ -126,6 +126,7 @@ class LeaseChangeRow(SQLModel, table=True):
     actor: str
     mode: str
     undo: str = Field(sa_type=Text)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class ScopeStateRow(SQLModel, table=True):

@@ -157,4 +157,5 @@ def _deed(change: LeaseChange, zone: ZoneInfo) -> Deed:
         actor=printable(change.actor, 60) + ("" if change.mode == ENFORCED else f" ({change.mode} only)"),
         undo=printable(change.undo, 200),
         key=printable(change.lease_key, 200),
+        until=f"until {wording.moment(change.expires_at, zone)} unless renewed" if change.expires_at else "",
     )

@@ -20,7 +20,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One thing that the controller (or a person) did to a limit, or would do."""
+    """One thing that the controller (or a person) did to a limit, or would do; `until` when it runs out."""
 
     at: str
     scope: str
@@ -32,6 +32,7 @@ class Deed:
     actor: str
     undo: str
     key: str
+    until: str = ""
 
 
 @dataclass(frozen=True, slots=True)

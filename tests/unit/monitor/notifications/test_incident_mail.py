@@ -57,7 +57,7 @@ def _cut(
     change = LeaseChange(
         lease_key="ctl:203.0.113.7:all", scope=Scope(source_ip=IP), directive=Directive.SOURCE_IP_MAX_MSG_RATE,
         before=Rate.parse(before), after=Rate.parse(after), rule="dnsbl-listed", reason="tier 1 list caps at 25 %",
-        actor="controller", at=now, mode=mode, evidence=labels, undo='tidegate release ctl:203.0.113.7:all --reason "…"',
+        actor="controller", at=now, mode=mode, expires_at=now + timedelta(hours=6), evidence=labels, undo='tidegate release ctl:203.0.113.7:all --reason "…"',
     )  # fmt: skip
     with database.session(monitor.engine) as session:
         leases.record_change(session, change)
@@ -77,6 +77,7 @@ def test_the_first_mail_says_what_happened_what_was_done_and_how_to_undo_it() ->
         assert "Sending is held back automatically: to all providers at most 300/h." in said
         assert "tier 1 list caps at 25 %" in said
         assert "tidegate release ctl:203.0.113.7:all" in said
+        assert re.search(r"until \d+ Nov \d\d:\d\d CET \(\d\d:\d\dZ\) unless renewed", said)
         assert "tidegate override 203.0.113.7 --rate 2000/h" in said
         assert "https://check.spamhaus.org/" in said
         assert "CET" in said
