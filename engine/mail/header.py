@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
+_MAX_TEXT = 4096
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?:\r\n|\Z)")
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)', re.DOTALL)
 _IN_BRACKETS = re.compile(r"<[^<>]*@([^<>@\s]+)>")
 _BARE = re.compile(r"@([^\s<>(),;:\"@]+)")
@@ -22,8 +22,9 @@ class Field(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The body in one line; octets that are not UTF-8 become U+FFFD."""
-        return _FOLD.sub(" ", self.body.decode("utf-8", "replace")).strip()
+        """The body in one line, cut at 4,096 octets; octets that are not UTF-8 become U+FFFD."""
+        lines = self.body[:_MAX_TEXT].decode("utf-8", "replace").split("\r\n")
+        return " ".join(line.strip(" \t") for line in lines).strip()
 
 
 def split(content: bytes) -> tuple[bytes, int]:
