@@ -11,12 +11,14 @@ from core.clock import NANOSECONDS, Clock
 from core.errors import SpoolError
 from engine import persistence
 from engine.accounting import Accounting
+from engine.audit import Audit
 from engine.classification import shipped_catalogue
 from engine.delivery.deliverer import Deliverer
 from engine.delivery.reactions import Reactions
 from engine.delivery.results import Results
 from engine.delivery.routing import Router
 from engine.delivery.scheduler import Scheduler
+from engine.events import EventKind, EventLog
 from engine.notices import Notices
 from engine.patterns import pattern_lists
 from engine.providers import ProviderMap
@@ -59,13 +61,15 @@ class Engine:
         self.queues = QueueBook(settings)
         self.scheduler = Scheduler()
         self.statistics = Statistics()
-        self.accounting = Accounting(settings.accounting)
+        self.events = EventLog(clock)
+        self.audit = Audit(settings.spool / "audit.jsonl", self.events, clock)
+        self.accounting = Accounting(settings.accounting_files, clock, settings.accounting_webhooks)
         self.limiters = persistence.load_limiters(state, clock)
         self.leases = persistence.load_leases(state)
         providers = settings.provider_map()
         self.shaping = ShapingBook(providers, self.leases, self.limiters, settings.warm_up)
         self.notices = Notices(settings.hostname)
-        self.conduct = Conduct(clock, self.queue_changed, self.notices.put)
+        self.conduct = Conduct(clock, self.queue_changed, self.notices.put, self.events.add)
         reactions = Reactions(pattern_lists(settings.smtp_pattern_lists), self.conduct, clock)
         self.results = Results(
             self.scheduler,
@@ -121,7 +125,7 @@ class Engine:
         persistence.save_queues(self.state, self.queues)
         persistence.save_statistics(self.state, self.statistics, self.clock.now() - KEPT)
         persistence.save_limiters(self.state, self.limiters, self.clock)
-        self.accounting.close()
+        await self.accounting.close()
         self.state.close()
 
     # -- what the parts call ---------------------------------------------------------------------------
@@ -211,7 +215,7 @@ class Engine:
         """Write accounting and changed queues out, once a real second."""
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
-            self.accounting.flush()
+            await self.accounting.flush()
             await self._send_notices()
             if self._changed:
                 changed, self._changed = self._changed, set()
@@ -237,6 +241,7 @@ class Engine:
     def _lapse(self) -> None:
         for lease in self.leases.sweep(self.clock.now()):
             persistence.save_lease(self.state, self.leases, lease.key)
+            self.events.add(EventKind.LEASE_ENDED, lease=lease.key, scope=str(lease.scope))
             log.info("Lease ended", extra={"event": "lease.ended", "lease": lease.key})
         self.reshape(self.shaping.parents())
 

@@ -12,6 +12,7 @@ from core.provider import EVERY
 from core.rate import Rate
 from engine import persistence
 from engine.engine import Engine
+from engine.events import EventKind
 from engine.queue.modes import ModeEvent
 from engine.queue.queue import Queue
 from engine.shaping.leases import LeaseState, Stored, standing
@@ -49,6 +50,8 @@ async def put_lease(engine: Engine, lease: Lease, wish: LeaseWish = LeaseWish.AN
             parents += engine.shaping.parents(before.scope)
         engine.reshape(parents)
         await asyncio.to_thread(persistence.save_lease, engine.state, engine.leases, lease.key)
+        kind = EventKind.LEASE_CREATED if stored is Stored.CREATED else EventKind.LEASE_CHANGED
+        engine.events.add(kind, **_lease_fields(lease))
     return stored
 
 
@@ -59,7 +62,20 @@ async def delete_lease(engine: Engine, key: str, epoch: int | None = None) -> Le
         engine.limiters.forget(f"lease|{key}")
         engine.reshape(engine.shaping.parents(lease.scope))
         await asyncio.to_thread(persistence.save_lease, engine.state, engine.leases, key)
+        engine.events.add(EventKind.LEASE_DELETED, **_lease_fields(lease))
     return lease
+
+
+def _lease_fields(lease: Lease) -> dict[str, object]:
+    return {
+        "lease": lease.key,
+        "scope": str(lease.scope),
+        "directive": lease.directive,
+        "value": str(lease.value),
+        "set_by": lease.set_by,
+        "reason": lease.reason,
+        "until": lease.expires_at,
+    }
 
 
 def leases(engine: Engine) -> list[Lease]:

@@ -136,7 +136,10 @@ class Reception:
                 rcpt=[r.address for r in recipients],
                 vmta=message.vmta,
                 jobId=message.job,
+                srcType="smtp",
                 srcMta=message.peer,
-                id=format_id(int(message_id)),
+                rcvSourceIp=message.peer,
+                dlvSize=queued.size,
+                id=int(message_id),
             )
             self.enqueue(domain, message.vmta, recipients)

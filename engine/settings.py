@@ -13,6 +13,7 @@ from core.duration import Duration
 from core.provider import EVERY
 from core.rate import Rate
 from core.settings import Settings
+from engine.accounting.settings import AccountingFileSettings, WebhookSettings
 from engine.directives import DEFAULTS, DomainSettings, RateLines, one_or_many
 from engine.providers import SHIPPED_PROVIDERS
 
@@ -153,8 +154,15 @@ class EngineSettings(Settings):
     smtp_port: int = Field(
         25, ge=1, le=65535, description="The port of the mail servers that MX records name."
     )
-    accounting: Path | None = Field(
-        Path("data/accounting.jsonl"), description="One JSON line per event; null writes none."
+    accounting_files: tuple[AccountingFileSettings, ...] = Field(
+        (AccountingFileSettings(path=Path("data/accounting.jsonl")),),
+        description="Where every event is written down; an empty list keeps no accounting.",
+    )
+    accounting_webhooks: tuple[WebhookSettings, ...] = Field(
+        (), description="Web addresses that accounting records are posted to, signed and in batches."
+    )
+    spool_low: int = Field(
+        1024 * 1024 * 1024, ge=0, description="Bytes free on the spool's disk below which a warning is given."
     )
     control_api: ControlApiSettings = Field(ControlApiSettings(), description="How it is watched and driven.")
     resolver: EngineResolverSettings = Field(

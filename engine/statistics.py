@@ -29,6 +29,8 @@ class Statistics:
     def __init__(self) -> None:
         self._counts: dict[tuple[int, IpAddress, str], _Counts] = {}
         self._swept = 0
+        self._lifetime: dict[tuple[IpAddress, str], _Counts] = {}
+        self._unfolded: dict[tuple[int, IpAddress, str], _Counts] = {}
 
     def attempted(self, source: IpAddress, provider: str, count: int, at: float) -> None:
         """Recipients reserved for an attempt, at POSIX time `at`."""
@@ -68,6 +70,17 @@ class Statistics:
             counts = self._at(row.source_ip, row.provider, row.minute.timestamp())
             for name in _Counts.__slots__:
                 setattr(counts, name, getattr(row, name))
+        self._unfolded.clear()  # an earlier run's
+
+    def lifetime(self) -> dict[tuple[IpAddress, str], dict[str, int]]:
+        """Counts per source IP and provider since this run began; they never fall."""
+        self._fold(self._swept)
+        sums = {scope: _numbers(counts) for scope, counts in self._lifetime.items()}
+        for (_, source, provider), counts in self._unfolded.items():
+            into = sums.setdefault((source, provider), dict.fromkeys(_numbers(counts), 0))
+            for name, value in _numbers(counts).items():
+                into[name] += value
+        return sums
 
     def totals(self) -> dict[str, int]:
         """Sums over everything kept."""
@@ -81,14 +94,27 @@ class Statistics:
         key = (minute, source, provider)
         counts = self._counts.get(key)
         if counts is None:
-            counts = self._counts[key] = _Counts()
+            counts = self._counts[key] = self._unfolded[key] = _Counts()
         return counts
+
+    def _fold(self, minute: int) -> None:
+        """Add what can no longer change (all but the last two minutes) to the lifetime's sums."""
+        for key in [k for k in self._unfolded if k[0] < minute - 1]:
+            done = self._unfolded.pop(key)
+            total = self._lifetime.setdefault(key[1:], _Counts())
+            for name, value in _numbers(done).items():
+                setattr(total, name, getattr(total, name) + value)
 
     def _sweep(self, minute: int) -> None:
         self._swept = minute
+        self._fold(minute)
         oldest = minute - int(KEPT.total_seconds()) // 60
         for key in [k for k in self._counts if k[0] < oldest]:
             del self._counts[key]
+
+
+def _numbers(counts: _Counts) -> dict[str, int]:
+    return {name: getattr(counts, name) for name in _Counts.__slots__ if name != "last_reply"}
 
 
 def _row(key: tuple[int, IpAddress, str], counts: _Counts) -> ScopeMinute:

@@ -6,9 +6,14 @@ from datetime import datetime, timedelta
 
 from core.clock import NANOSECONDS, Clock
 from core.text import printable
+from engine.events import EventKind
 from engine.queue.insight import BackoffCause, DisabledSource, ModeChange
 from engine.queue.modes import ModeEvent, QueueMode, after
 from engine.queue.queue import NEVER, Queue
+
+
+def _unheard(_kind: str, **_fields: object) -> None:
+    """For those whom events do not interest."""
 
 
 @dataclass(slots=True)
@@ -18,6 +23,7 @@ class Conduct:
     clock: Clock
     changed: Callable[[Queue], None]
     tell: Callable[[tuple[str, ...], str, str], None]
+    happened: Callable[..., object] = _unheard
 
     def set_mode(self, queue: Queue, event: ModeEvent, cause: BackoffCause | None = None) -> None:
         """Move a queue between modes; nothing happens if the event means nothing in its mode."""
@@ -26,6 +32,7 @@ class Conduct:
             return
         text = f"{event}: {cause.pattern} ← {cause.reply}" if cause and cause.pattern else str(event)
         queue.insight.mode_changes.append(ModeChange(self.clock.now(), queue.mode, mode, text))
+        self.happened(EventKind.QUEUE_MODE, queue=queue.name, before=queue.mode, after=mode, cause=text)
         queue.mode = mode
         queue.backoff = cause if mode is QueueMode.BACKOFF else None
         queue.backoff_until = NEVER
@@ -58,6 +65,9 @@ class Conduct:
         until = now + lasts if lasts else None
         queue.disabled[address] = DisabledSource(address, now, pattern, printable(reply), until)
         queue.disabled_until[address] = self._ns_at(until, now) if until else NEVER
+        self.happened(
+            EventKind.SOURCE_DISABLED, queue=queue.name, source_ip=address, cause=pattern, until=until
+        )
         people = queue.settings.disabled_source_ip_notify or ()
         self.tell(people, f"{address} is disabled for {queue.name}", f"{pattern} ← {printable(reply)}")
         if queue.settings.backoff_upon_all_sources_disabled and self._none_left(queue):
@@ -70,6 +80,7 @@ class Conduct:
         if queue.disabled.pop(address, None) is None:
             return
         queue.disabled_until.pop(address, None)
+        self.happened(EventKind.SOURCE_ENABLED, queue=queue.name, source_ip=address)
         people = queue.settings.disabled_source_ip_notify or ()
         self.tell(
             people, f"{address} is enabled again for {queue.name}", "its time is over or it was asked for"

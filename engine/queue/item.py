@@ -28,6 +28,8 @@ class QueuedRecipient:
     message: QueuedMessage
     index: int
     attempts: int = 0
+    first_attempt_at: float = 0.0
+    """POSIX seconds on the engine's clock; 0 before, and after a restart unknown."""
 
     @property
     def address(self) -> str:

@@ -79,7 +79,7 @@ async def over_http(stack: AsyncExitStack, how: str) -> Rig:
         {
             "listen": ["127.0.0.1:0"],
             "spool": str(folder / "spool"),
-            "accounting": None,
+            "accounting-files": [],
             "control-api": {
                 "listen": listen,
                 "tokens": [{"name": "controller", "token": "sesame", "scope": "operate"}],

@@ -39,7 +39,7 @@ def settings_for(lab: Lab, folder: Path, more: Mapping[str, Any] | None = None) 
         "hostname": "mta.lab.test",
         "listen": [f"127.0.0.1:{lab.engine_port}"],
         "spool": str(folder / "spool"),
-        "accounting": str(folder / "accounting.jsonl"),
+        "accounting-files": [{"path": str(folder / "accounting.jsonl")}],
         "smtp-port": lab.smtp_port,
         "resolver": {"nameservers": [f"{lab.dns.host}:{lab.dns.port}"], "timeout": "1s"},
         "control-api": {

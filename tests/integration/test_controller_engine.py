@@ -46,7 +46,7 @@ def settings(folder: Path) -> EngineSettings:
         {
             "listen": ["127.0.0.1:0"],
             "spool": str(folder / "spool"),
-            "accounting": None,
+            "accounting-files": [],
             "control-api": {"listen": f"unix:{folder}/api.sock"},
             "providers": {
                 "microsoft": {"mx": ["*.ms.test"], "source-ip-max-msg-rate": "1200/h"},

@@ -3,11 +3,13 @@
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from core.duration import format_duration
 from core.settings import Settings
 from tidegate.config import schema
 from tidegate.config.yaml_reader import read_yaml
@@ -130,6 +132,8 @@ def _as_json(value: Any) -> Any:
         return {str(key): _as_json(one) for key, one in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_as_json(one) for one in value]
+    if isinstance(value, timedelta):
+        return format_duration(value)
     return value
 
 

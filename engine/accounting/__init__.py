@@ -1,0 +1,5 @@
+"""Accounting: what became of every recipient, in PowerMTA's records, to files and to a webhook."""
+
+from engine.accounting.accounting import Accounting
+
+__all__ = ["Accounting"]
