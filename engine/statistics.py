@@ -20,6 +20,7 @@ class _Counts:
     reputation_deferred: int = 0
     blocked: int = 0
     hard_bounced: int = 0
+    complaints: int = 0
     last_reply: str = ""
 
 
@@ -57,6 +58,12 @@ class Statistics:
                 counts.hard_bounced += 1
             case ReplyClass.BOUNCE:
                 counts.bounced += 1
+
+    def complained(self, source: IpAddress, provider: str, at: float) -> None:
+        """A complaint, booked to the minute in which the mail went out, however long ago that is."""
+        self._at(source, provider, at).complaints += 1
+        if (int(at) // 60, source, provider) not in self._unfolded:
+            self._lifetime.setdefault((source, provider), _Counts()).complaints += 1
 
     def since(self, since: datetime) -> list[ScopeMinute]:
         """Every minute that began at or after `since`, and the one that `since` lies in; oldest first."""

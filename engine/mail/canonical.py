@@ -3,9 +3,9 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Final
 
+from engine.mail.choices import Form
 from engine.mail.header import Field
 
 _SLICE: Final = 1 << 18
@@ -13,13 +13,6 @@ _SLICE: Final = 1 << 18
 
 _SPACES: Final = re.compile(rb"[ \t]+")
 _CRLF: Final = b"\r\n"
-
-
-class Form(StrEnum):
-    """How much a message may change on its way without breaking the signature."""
-
-    SIMPLE = "simple"
-    RELAXED = "relaxed"
 
 
 def field(found: Field, form: Form) -> bytes:

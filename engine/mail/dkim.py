@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -12,29 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from core.errors import OperatorError
 from engine.mail import canonical, header
-from engine.mail.canonical import Form
-
-SIGNED: Final = (
-    "from", "sender", "reply-to", "subject", "date", "message-id", "to", "cc", "mime-version",
-    "content-type", "content-transfer-encoding", "in-reply-to", "references", "resent-date", "resent-from",
-    "resent-sender", "resent-to", "resent-cc", "resent-message-id", "list-id", "list-help",
-    "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post", "list-owner", "list-archive",
-    "feedback-id",
-)  # fmt: skip
-"""RFC 6376 section 5.4.1; the List-Unsubscribe pair must be signed (RFC 8058 section 4)."""
+from engine.mail.choices import SIGNED, Algorithm, Form
 
 _LEAST_RSA_BITS: Final = 1024
 """RFC 8301 section 3.2; 2048 is usual."""
 
 _WIDTH: Final = 72
-
-
-class Algorithm(StrEnum):
-    """The a= tag; auto goes by what is in the key file."""
-
-    AUTO = "auto"
-    RSA_SHA256 = "rsa-sha256"
-    ED25519_SHA256 = "ed25519-sha256"
 
 
 PrivateKey = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey

@@ -18,6 +18,12 @@ from engine.mail.trace import traces_in
 _MAX_RECIPIENTS: Final = 100
 _JMRP_FIELD: Final = b"x-hmxmroriginalrecipient"
 _JMRP_SUBJECT: Final = re.compile(r"complaint about message from ([0-9a-fA-F.:]{3,45})", re.IGNORECASE)
+_UNDELIVERED: Final = re.compile(
+    r"undeliver|returned mail|failure notice|delivery (?:status notification )?\(?fail|not delivered",
+    re.IGNORECASE,
+)
+_WARNING: Final = re.compile(r"delay|warning|still trying", re.IGNORECASE)
+_MAX_PLAIN: Final = 1 << 16
 _ORIGINALS: Final = frozenset(
     {
         "message/rfc822",
@@ -166,3 +172,17 @@ def _address(text: str) -> str:
 def _addresses(texts: Iterable[str]) -> tuple[str, ...]:
     found = (_address(text) for text in texts)
     return tuple(dict.fromkeys(address for address in found if address))[:_MAX_RECIPIENTS]
+
+
+def plain_bounce(content: bytes) -> str:
+    """The subject of a bounce that is no DSN (qmail's, old gateways'); empty if it does not look like one.
+
+    For mail to a VERP address, which says whom it is about. Warnings and automatic answers are none.
+    """
+    fields = mime.parts(content[:_MAX_PLAIN])[0].fields
+    subject = _text(fields, b"subject")
+    if _text(fields, b"x-failed-recipients") or (
+        _UNDELIVERED.search(subject) and not _WARNING.search(subject)
+    ):
+        return subject or "returned"
+    return ""

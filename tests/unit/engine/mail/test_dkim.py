@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from core.errors import OperatorError
 from engine.mail import canonical
-from engine.mail.canonical import Form
-from engine.mail.dkim import Algorithm, Key, PrivateKey, keys_for, load_private_key, sign
+from engine.mail.choices import Algorithm, Form
+from engine.mail.dkim import Key, PrivateKey, keys_for, load_private_key, sign
 from engine.smtp.data import normalise
 
 RSA = rsa.generate_private_key(65537, 1024)
