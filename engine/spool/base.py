@@ -53,7 +53,10 @@ class Settled(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """Everything about a message but its content. Text must not contain NUL."""
+    """Everything about a message but its content. Text must not contain NUL.
+
+    `wishes` is what the submitter wants to be told (engine.smtp.dsn), as one text; empty for nothing.
+    """
 
     sender: str
     recipients: tuple[str, ...]
@@ -61,7 +64,7 @@ class Envelope:
     job: str = ""
     received_at: datetime
     peer: str = ""
-    envelope_id: str = ""
+    wishes: str = ""
     eight_bit: bool = False
     smtp_utf8: bool = False
 

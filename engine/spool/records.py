@@ -14,7 +14,7 @@ type     head                                                                   
 SEGMENT  version 2, sequence 8, next id 8, next revision 8, predecessor 8, its length 8   -
 MESSAGE  id 8, received 8 (us since 1970), flags 1, recipients 4, mask length 4,   content
          mask (which recipients are pending; empty = all), UTF-8 text with NUL
-         between: sender, vmta, job, peer, envelope id, recipients...
+         between: sender, vmta, job, peer, DSN wishes, recipients...
 BATCH    durable 8, marks...                                                       -
   mark   settled:   code 1, id 8, recipient 4
          postponed: 0 1, id 8, recipient 4, revision 8, attempts 4, when 8, length 2, UTF-8 error
@@ -172,7 +172,7 @@ def decode_segment(head: bytes) -> SegmentHead:
 
 def encode_message(message_id: int, envelope: Envelope) -> bytes:
     """The head of a MESSAGE record. Raises ValueError when a text contains NUL."""
-    words = (envelope.sender, envelope.vmta, envelope.job, envelope.peer, envelope.envelope_id)
+    words = (envelope.sender, envelope.vmta, envelope.job, envelope.peer, envelope.wishes)
     text = "\0".join(words + envelope.recipients).encode("utf-8", "surrogateescape")
     count = len(envelope.recipients)
     if text.count(0) != len(words) + count - 1:
@@ -201,7 +201,7 @@ def decode_envelope(head: bytes) -> Envelope:
     """Of a MESSAGE head: the envelope."""
     _, received, flags, _, size = _MESSAGE.unpack_from(head)
     words = head[_MESSAGE.size + size :].decode("utf-8", "surrogateescape").split("\0")
-    sender, vmta, job, peer, envelope_id, *recipients = words
+    sender, vmta, job, peer, wishes, *recipients = words
     return Envelope(
         sender=sender,
         recipients=tuple(recipients),
@@ -209,7 +209,7 @@ def decode_envelope(head: bytes) -> Envelope:
         job=job,
         received_at=moment(received),
         peer=peer,
-        envelope_id=envelope_id,
+        wishes=wishes,
         eight_bit=bool(flags & _EIGHT_BIT),
         smtp_utf8=bool(flags & _SMTP_UTF8),
     )

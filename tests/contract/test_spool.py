@@ -34,7 +34,7 @@ def message(text: str = "hello", *recipients: str) -> NewMessage:
         job="spring",
         received_at=NOON,
         peer="192.0.2.1",
-        envelope_id="QQ314159",
+        wishes=" RET=HDRS ENVID=QQ314159\n NOTIFY=NEVER",
         eight_bit=True,
         content=text.encode(),
     )
@@ -81,7 +81,7 @@ async def test_what_is_stored_comes_back_after_a_restart(house: House) -> None:
     assert found.size == 5
     assert found.pending == (PendingRecipient(0), PendingRecipient(1))
     for envelope in (found.envelope, house.spool.envelope(message_id)):
-        for name in ("sender", "recipients", "vmta", "job", "received_at", "peer", "envelope_id"):
+        for name in ("sender", "recipients", "vmta", "job", "received_at", "peer", "wishes"):
             assert getattr(envelope, name) == getattr(stored, name)
         assert (envelope.eight_bit, envelope.smtp_utf8) == (True, False)
     assert house.spool.content(message_id) == b"hello"

@@ -22,7 +22,7 @@ ENVELOPES = st.builds(
     job=WORD,
     received_at=st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
     peer=WORD,
-    envelope_id=WORD,
+    wishes=WORD,
     eight_bit=st.booleans(),
     smtp_utf8=st.booleans(),
 )
