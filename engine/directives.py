@@ -106,6 +106,25 @@ class DomainSettings(Settings):
     data_send_timeout: Duration | None = Field(
         None, description="How long a peer may take none of the data we send."
     )
+    use_starttls: bool | None = Field(
+        None,
+        description="Encrypt with STARTTLS where the peer offers it, whatever its certificate; a handshake "
+        "that fails is done without for an hour.",
+    )
+    require_starttls: bool | None = Field(
+        None, description="Send with TLS or not at all; without it, connections fail and mail waits."
+    )
+    tls_verify: bool | None = Field(
+        None, description="Require TLS with a certificate that is valid for the MX host's name."
+    )
+    dkim_sign: bool | None = Field(
+        None, description="Sign with the dkim-keys of the From domain, for a message with such a recipient."
+    )
+    verp: bool | None = Field(
+        None,
+        description="Write the recipient into the envelope sender, sender+user=domain@..., so that bounces "
+        "tell whom they are about; each recipient is then sent alone.",
+    )
     queue_priority: int | None = Field(
         None, ge=1, le=100, description="The queue's share where queues wait for one limit; 50 is usual."
     )
@@ -176,6 +195,11 @@ DEFAULTS = DomainSettings(
     connect_timeout=timedelta(minutes=2),
     smtp_greeting_timeout=timedelta(minutes=5),
     data_send_timeout=timedelta(minutes=3),
+    use_starttls=True,
+    require_starttls=False,
+    tls_verify=False,
+    dkim_sign=True,
+    verp=False,
     queue_priority=50,
     retry_upon_new_mail=False,
     connection_idle_timeout=timedelta(seconds=5),
@@ -264,4 +288,6 @@ def effective(domain: str, levels: list[list[Block]]) -> Effective:
                 said = {name: value for name, value in block.settings if value is not None}
                 values.update(said)
                 origins.update(dict.fromkeys(said, block.where))
+    if values["verp"]:
+        values["max_rcpt_per_message"], origins["max_rcpt_per_message"] = 1, f"verp of {origins['verp']}"
     return Effective(DomainSettings.model_construct(**values), origins)

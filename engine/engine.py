@@ -14,6 +14,7 @@ from engine.accounting import Accounting
 from engine.audit import Audit
 from engine.classification import shipped_catalogue
 from engine.delivery.deliverer import Deliverer
+from engine.delivery.encryption import Encryption
 from engine.delivery.reactions import Reactions
 from engine.delivery.results import Results
 from engine.delivery.routing import Router
@@ -89,7 +90,14 @@ class Engine:
             clock,
         )
         self.deliverer = Deliverer(
-            self.scheduler, self.results, router, spool, clock, settings.hostname, self.make_lanes
+            self.scheduler,
+            self.results,
+            router,
+            spool,
+            clock,
+            settings.hostname,
+            self.make_lanes,
+            Encryption(clock, settings.tls_trust),
         )
         self.reception = Reception(
             settings, spool, self.accounting, clock, VirtualMtaChoice(settings), self.enqueue

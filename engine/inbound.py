@@ -1,6 +1,8 @@
 """One client's connection: a socket, its session, and what passes between them."""
 
 import asyncio
+import logging
+import ssl
 from ipaddress import ip_address
 from typing import Final, Protocol, cast
 
@@ -9,6 +11,10 @@ from engine.smtp import server_replies
 from engine.smtp.message import ReceivedMessage
 from engine.smtp.reply import Reply
 from engine.smtp.server import ServerSession
+from engine.smtp.server_events import Credentials, ServerEvent, StartTls, Verdict
+from engine.tls import HANDSHAKE_SECONDS, secured
+
+log = logging.getLogger(__name__)
 
 _HELD_BYTES: Final = 65_536
 """Pipelined input kept while a message is being committed, before reading pauses."""
@@ -28,6 +34,14 @@ class Host(Protocol):
         """Have the message accepted and call `connection.answer`."""
         ...
 
+    def check(self, connection: "InboundConnection", peer: IpAddress, credentials: Credentials) -> None:
+        """Have the credentials checked and call `connection.verdict`."""
+        ...
+
+    def tls(self) -> ssl.SSLContext:
+        """Our certificate, for one handshake."""
+        ...
+
     def forget(self, connection: "InboundConnection", peer: IpAddress) -> None: ...
 
 
@@ -42,6 +56,8 @@ class InboundConnection(asyncio.Protocol):
         self._write_blocked = False
         self._read_paused = False
         self._half_closed = False
+        self._encrypted = False
+        self._handshake: asyncio.Task[None] | None = None
         self._mark: int | None = -1
         self._marked_at = 0.0
 
@@ -62,8 +78,11 @@ class InboundConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._session = None
-        if self._peer is not None:
-            self._host.forget(self, self._peer)
+        if self._handshake is not None:
+            self._handshake.cancel()
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            self._host.forget(self, peer)
 
     def data_received(self, data: bytes) -> None:
         if self._session is not None:
@@ -71,6 +90,8 @@ class InboundConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client that only stopped talking still hears whether its message was taken."""
+        if self._encrypted:
+            return False  # TLS has no half-closed connections
         self._half_closed = self._session is not None and self._session.is_committing
         return self._half_closed
 
@@ -88,6 +109,11 @@ class InboundConnection(asyncio.Protocol):
         if self._session is not None:
             self._after(self._session, self._session.finish(reply))
 
+    def verdict(self, verdict: Verdict) -> None:
+        """What came of the credentials; nobody hears it when the connection is gone."""
+        if self._session is not None:
+            self._after(self._session, self._session.verified(verdict))
+
     def dismiss(self) -> None:
         """Tell the client that we stop, unless a message is on its way."""
         if self._session is not None:
@@ -102,7 +128,7 @@ class InboundConnection(asyncio.Protocol):
             self._mark, self._marked_at = mark, now
         elif now - self._marked_at <= limit:
             return
-        elif session is not None and alive:
+        elif session is not None and alive and not session.is_securing:
             session.close(server_replies.IDLE)
             self._after(session, [])
         else:
@@ -112,10 +138,45 @@ class InboundConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _after(self, session: ServerSession, messages: list[ReceivedMessage]) -> None:
+    async def _shake_hands(self, session: ServerSession, transport: asyncio.Transport) -> None:
+        """From the 220 to the first octet inside TLS; a client that cannot is parted with."""
+        try:
+            encrypted = await asyncio.get_running_loop().start_tls(
+                transport, self, self._host.tls(), server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
+        except (OSError, asyncio.CancelledError) as error:
+            log.info(
+                "A client's TLS handshake failed.",
+                extra={"event": "listener.tls_failed", "peer": str(self._peer), "error": str(error)},
+            )
+            encrypted = None
+        self._handshake = None
+        if encrypted is None:
+            transport.abort()
+            self.connection_lost(None)  # a transport that fails in its handshake does not say so itself
+            return
+        self._transport, self._encrypted = encrypted, True
+        self._read_paused = self._write_blocked = False
+        found = secured(encrypted.get_extra_info("ssl_object"))
+        session.secured(found.protocol, found.cipher)
+        self._after(session, [])
+
+    def _carry_out(self, session: ServerSession, event: ServerEvent) -> None:
+        if isinstance(event, StartTls):
+            if self._transport is not None:
+                self._transport.pause_reading()
+                shaking = self._shake_hands(session, self._transport)
+                self._handshake = asyncio.get_running_loop().create_task(shaking)
+        elif isinstance(event, Credentials):
+            if self._peer is not None:
+                self._host.check(self, self._peer, event)
+        else:
+            self._host.commit(self, event)
+
+    def _after(self, session: ServerSession, events: list[ServerEvent]) -> None:
         """Write what the session has to say and carry on what it handed out."""
-        for message in messages:
-            self._host.commit(self, message)
+        for event in events:
+            self._carry_out(session, event)
         if self._host.is_stopping and not session.is_busy:
             session.close(server_replies.STOPPING)
         out = session.data_to_send()
@@ -126,7 +187,7 @@ class InboundConnection(asyncio.Protocol):
             transport.write(out)
         if session.is_closed or (self._half_closed and not session.is_committing):
             transport.close()
-        elif self._read_paused or session.held > _HELD_BYTES:
+        elif (self._read_paused or session.held > _HELD_BYTES) and not session.is_securing:
             self._regulate()
 
     def _regulate(self) -> None:

@@ -7,20 +7,25 @@ Time-outs here are promises to peers and run in real seconds.
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Final
 
 from core import address
 from core.address import IpAddress, IpNetwork
-from core.errors import SpoolFull
+from core.errors import InternalError, SpoolFull
 from engine.inbound import InboundConnection
+from engine.login import Logins
 from engine.smtp import server_replies
-from engine.smtp.limits import Relaying, ServerLimits
+from engine.smtp.limits import Authentication, Offers, Relaying, ServerLimits
 from engine.smtp.message import ReceivedMessage
 from engine.smtp.reply import Reply, local
 from engine.smtp.server import ServerSession
+from engine.smtp.server_events import Credentials
+from engine.submitters import Submitters
+from engine.tls import Certificate
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +41,9 @@ class ListenerSettings:
 
     `addresses` are (host, port), port 0 for any free one. `idle_timeout` and `stop_grace` in real seconds;
     a peer is idle that has not completed a command nor sent a KiB of content for that long
-    (RFC 5321 section 4.5.3.2.7: at least 5 minutes).
+    (RFC 5321 section 4.5.3.2.7: at least 5 minutes). Without a certificate there is no STARTTLS, without
+    submitters no AUTH; AUTH is offered inside TLS alone, to clients on loopback also in the clear where
+    `clear_login_on_loopback` says so. `login_delay` is how long a failed login waits for its answer.
     """
 
     addresses: tuple[tuple[str, int], ...]
@@ -47,6 +54,10 @@ class ListenerSettings:
     idle_timeout: float = 300.0
     stop_grace: float = 30.0
     backlog: int = 1_024
+    certificate: Certificate | None = None
+    submitters: Submitters | None = None
+    clear_login_on_loopback: bool = False
+    login_delay: float = 1.0
 
 
 class Listener:
@@ -62,6 +73,7 @@ class Listener:
         self._sweeper: asyncio.Task[None] | None = None
         self._empty = asyncio.Event()
         self._stopping = False
+        self._logins = Logins(settings.submitters, settings.login_delay) if settings.submitters else None
 
     @property
     def sessions(self) -> int:
@@ -138,7 +150,30 @@ class Listener:
         if self._per_peer[peer] > settings.max_sessions_per_peer:
             return server_replies.TOO_MANY_FROM_PEER
         trusted = address.contains(settings.relay_from, peer)
-        return ServerSession(settings.limits, peer, Relaying.ALLOWED if trusted else Relaying.DENIED)
+        relaying = Relaying.ALLOWED if trusted else Relaying.DENIED
+        return ServerSession(settings.limits, peer, relaying, self._offers(peer))
+
+    def _offers(self, peer: IpAddress) -> Offers:
+        settings = self._settings
+        authentication = Authentication.NONE
+        if self._logins:
+            in_clear = settings.clear_login_on_loopback and peer.is_loopback
+            authentication = Authentication.ALWAYS if in_clear else Authentication.OVER_TLS
+        return Offers(settings.certificate is not None, authentication)
+
+    def tls(self) -> ssl.SSLContext:
+        """Our certificate, for one handshake."""
+        if self._settings.certificate is None:
+            raise InternalError("STARTTLS was offered without a certificate")
+        return self._settings.certificate.context()
+
+    def check(self, connection: InboundConnection, peer: IpAddress, credentials: Credentials) -> None:
+        """Have the credentials checked; the connection hears the verdict."""
+        self._spawn(self._check(connection, peer, credentials))
+
+    async def _check(self, connection: InboundConnection, peer: IpAddress, credentials: Credentials) -> None:
+        if self._logins is not None:
+            connection.verdict(await self._logins.check(peer, credentials))
 
     def forget(self, connection: InboundConnection, peer: IpAddress) -> None:
         self._connections.discard(connection)
@@ -150,7 +185,10 @@ class Listener:
 
     def commit(self, connection: InboundConnection, message: ReceivedMessage) -> None:
         """Have the message accepted; the connection hears the answer. A lost connection cancels nothing."""
-        task = asyncio.get_running_loop().create_task(self._commit(connection, message))
+        self._spawn(self._commit(connection, message))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._commits.add(task)
         task.add_done_callback(self._commits.discard)
 

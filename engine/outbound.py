@@ -6,6 +6,7 @@ Time-outs are promises to peers (RFC 5321 section 4.5.3.2) and run in real secon
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, Self, cast
@@ -13,15 +14,18 @@ from typing import Final, Self, cast
 from core.address import IpAddress
 from core.errors import DeliveryError
 from engine.smtp.client import ClientSession
-from engine.smtp.client_events import Finished, Ready, Rejected
+from engine.smtp.client_events import Event, Finished, Ready, Rejected, ShakeHands
 from engine.smtp.data import normalise
 from engine.smtp.outcome import Envelope, RecipientOutcome, Stage, TransactionResult
 from engine.smtp.reply import Reply, Speaker, local
+from engine.tls import IN_CLEAR, TlsWish
 from engine.wire import Timeouts, Wire
 
 __all__ = ["ConnectCause", "ConnectFailed", "OutboundConnection", "Timeouts"]
 
 _NO_CONNECTION: Final = local(451, "4.4.2", "connection lost between messages")
+_TLS_STATUS: Final = frozenset({"4.7.4", "4.7.5"})
+"""RFC 5248 registry: security features not supported, cryptographic failure."""
 _IP_BIND_ADDRESS_NO_PORT: Final = 24
 """linux/in.h: choose the port at connect, so that one source address may have more than 28,000 of them."""
 
@@ -35,10 +39,11 @@ class ConnectCause(StrEnum):
     TIMED_OUT = "no connection in time"
     UNREACHABLE = "unreachable"
     NOT_GREETED = "the peer did not greet us"
+    TLS = "TLS could not be had"
 
 
 class ConnectFailed(DeliveryError):  # noqa: N818 - reads as what happened
-    """No session with a peer. `reply` is what the peer said, None when it said nothing.
+    """No session with a peer. `reply` is what the peer said, None when it said nothing; ours for TLS.
 
     Never `permanent`: even a 554 greeting speaks of one host (RFC 5321 section 3.1), and another may serve.
     """
@@ -66,9 +71,14 @@ class OutboundConnection:
         bind: IpAddress | None,
         hostname: str,
         timeouts: Timeouts,
+        tls: TlsWish = IN_CLEAR,
     ) -> Self:
-        """Connect from `bind` (None: any address), read the greeting, say EHLO. Raises ConnectFailed."""
-        session = ClientSession(hostname)
+        """Connect from `bind` (None: any address), read the greeting, say EHLO. Raises ConnectFailed.
+
+        With `tls`, say STARTTLS where it is offered. A handshake that fails is no connection, whatever the
+        policy: who does without encryption opens another.
+        """
+        session = ClientSession(hostname, tls.policy)
         wire = Wire(session, timeouts)
         try:
             async with asyncio.timeout(timeouts.connect):
@@ -76,10 +86,12 @@ class OutboundConnection:
         except OSError as error:
             raise _failed(f"{host}:{port}", error, timeouts) from error
         event = await wire.converse([])
+        if isinstance(event, ShakeHands):
+            event = await _secure(wire, f"{host}:{port}", tls)
         if isinstance(event, Ready):
             return cls(session, wire)
         wire.abort()
-        raise _not_greeted(f"{host}:{port}", event.reply if isinstance(event, Rejected) else None)
+        raise _not_greeted(f"{host}:{port}", event.reply if isinstance(event, Rejected) else None, session)
 
     @property
     def usable(self) -> bool:
@@ -94,6 +106,16 @@ class OutboundConnection:
     @property
     def banner(self) -> Reply | None:
         return self._session.banner
+
+    @property
+    def tls_protocol(self) -> str:
+        """`TLSv1.3` or such; empty in clear text."""
+        return self._wire.secured.protocol if self._wire.secured else ""
+
+    @property
+    def tls_cipher(self) -> str:
+        """The cipher suite as OpenSSL names it; empty in clear text."""
+        return self._wire.secured.cipher if self._wire.secured else ""
 
     @property
     def source(self) -> str:
@@ -171,8 +193,30 @@ def _failed(peer: str, error: OSError, timeouts: Timeouts) -> ConnectFailed:
     return ConnectFailed(text, ConnectCause.UNREACHABLE)
 
 
-def _not_greeted(peer: str, reply: Reply | None) -> ConnectFailed:
+async def _secure(wire: Wire, peer: str, tls: TlsWish) -> Event:
+    """Shake hands and greet again. Raises ConnectFailed; the words of OpenSSL say why."""
+    try:
+        await wire.shake_hands(tls)
+    except (OSError, ValueError) as error:  # ssl.SSLError is the former, a name unfit for SNI the latter
+        reply = local(450, "4.7.5", f"TLS handshake failed: {_reason(error)}")
+        raise ConnectFailed(f"{peer}: {reply.text}", ConnectCause.TLS, reply) from error
+    return await wire.converse([])
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verification failed: {error.verify_message}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return str(error) or "no answer in time"
+
+
+def _not_greeted(peer: str, reply: Reply | None, session: ClientSession) -> ConnectFailed:
     """The peer's own words as they are; ours (a time-out, a lost connection) are no reply."""
+    # A TLS 1.3 peer rejects our half of the handshake only after we believe it done.
+    troubled = reply is not None and (session.began_tls or reply.enhanced in _TLS_STATUS)
+    if reply is not None and troubled and reply.speaker is Speaker.OURSELVES:
+        return ConnectFailed(f"{peer}: {reply.text}", ConnectCause.TLS, reply)
     said = reply.text if reply is not None and reply.speaker is Speaker.PEER else None
     text = said or (" ".join(reply.lines) if reply is not None else str(ConnectCause.NOT_GREETED))
     return ConnectFailed(f"{peer}: {text}", ConnectCause.NOT_GREETED, reply if said else None)

@@ -93,7 +93,7 @@ class Reception:
             peer=str(received.peer),
         )
         message_id = await self.spool.store(message)
-        self._queue(message_id, message)
+        self._queue(message_id, message, received.user)
         return Reply(250, "2.0.0", (f"queued as {format_id(message_id)}",))
 
     def restore(self, stored: StoredMessage) -> Iterable[tuple[QueuedRecipient, datetime | None]]:
@@ -113,7 +113,7 @@ class Reception:
         for pending in stored.pending:
             yield QueuedRecipient(queued, pending.index, pending.attempts), pending.next_attempt_at
 
-    def _queue(self, message_id: MessageId, message: NewMessage) -> None:
+    def _queue(self, message_id: MessageId, message: NewMessage, user: str) -> None:
         queued = QueuedMessage(
             int(message_id),
             message.sender,
@@ -139,6 +139,7 @@ class Reception:
                 srcType="smtp",
                 srcMta=message.peer,
                 rcvSourceIp=message.peer,
+                rcvSmtpUser=user or None,
                 dlvSize=queued.size,
                 id=int(message_id),
             )

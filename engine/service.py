@@ -22,6 +22,8 @@ from engine.settings import EngineSettings
 from engine.smtp.limits import ServerLimits
 from engine.spool.log import LogSpool
 from engine.state import StateStore
+from engine.submitters import Submitters
+from engine.tls import Certificate, verifying_context
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +89,13 @@ def check(settings: EngineSettings) -> None:
             f"engine.default-virtual-mta: there is no VirtualMTA {settings.default_virtual_mta!r};"
             f" there is {known}"
         )
+    if settings.submitters and not settings.tls and not settings.clear_login_on_loopback:
+        raise OperatorError(
+            "engine.submitters: nobody could log in, as AUTH is offered inside TLS alone;"
+            " set engine.tls, or clear-login-on-loopback for clients on this machine"
+        )
+    if settings.tls_trust:
+        verifying_context(settings.tls_trust)
     api = settings.control_api
     if not api.listen.startswith("unix:") and not any(token.token for token in api.tokens):
         raise OperatorError(
@@ -110,6 +119,9 @@ def _listener_settings(settings: EngineSettings) -> ListenerSettings:
         limits=ServerLimits(hostname=settings.hostname, max_size=settings.max_message_size),
         max_sessions=settings.max_sessions,
         max_sessions_per_peer=settings.max_sessions,
+        certificate=Certificate(settings.tls.certificate, settings.tls.key) if settings.tls else None,
+        submitters=Submitters(settings.submitters) if settings.submitters else None,
+        clear_login_on_loopback=settings.clear_login_on_loopback,
     )
 
 

@@ -11,11 +11,19 @@ from pydantic import BeforeValidator, Field, PositiveInt, SecretStr
 from core.address import IpAddress, IpNetwork, SourceIp
 from core.duration import Duration
 from core.provider import EVERY
-from core.rate import Rate
+from core.rate import UNLIMITED, Rate
 from core.settings import Settings
 from engine.accounting.settings import AccountingFileSettings, WebhookSettings
 from engine.directives import DEFAULTS, DomainSettings, RateLines, one_or_many
+from engine.mail.settings import (
+    BounceProcessorSettings,
+    DkimKeySettings,
+    DsnSettings,
+    FeedbackLoopSettings,
+    SentLogSettings,
+)
 from engine.providers import SHIPPED_PROVIDERS
+from engine.submitters import Submitter
 
 
 class TokenScope(StrEnum):
@@ -42,6 +50,7 @@ class Token(Settings):
     scope: TokenScope = Field(
         TokenScope.READ, description="read, operate or admin; each includes the ones before."
     )
+    rate: Rate = Field(UNLIMITED, description="How many requests it may make, like 600/m.")
 
 
 class ControlApiSettings(Settings):
@@ -135,6 +144,15 @@ class ReplyPattern(Settings):
     provider: str | None = Field(None, description="Only for this provider; left out, for all.")
 
 
+class TlsSettings(Settings):
+    """Our own certificate, for those who hand us mail."""
+
+    certificate: Path = Field(
+        description="PEM file with the certificate and its chain; renewals are noticed."
+    )
+    key: Path = Field(description="PEM file with the private key.")
+
+
 class EngineSettings(Settings):
     """The delivery engine."""
 
@@ -145,6 +163,18 @@ class EngineSettings(Settings):
     relay_from: tuple[Network, ...] = Field(
         (ip_network("127.0.0.0/8"), ip_network("::1/128")),
         description="Networks it takes mail from for anybody.",
+    )
+    tls: TlsSettings | None = Field(
+        None, description="The certificate for STARTTLS on the listener; null offers none."
+    )
+    submitters: tuple[Submitter, ...] = Field(
+        (), description="Users who may log in with AUTH, inside TLS, and then send from anywhere to anybody."
+    )
+    clear_login_on_loopback: bool = Field(
+        False, description="Offer AUTH without TLS to clients on this machine."
+    )
+    tls_trust: Path | None = Field(
+        None, description="PEM file of the authorities that tls-verify trusts; null takes the system's."
     )
     spool: Path = Field(Path("data/spool"), description="The directory that accepted mail is kept in.")
     max_message_size: int = Field(
@@ -184,6 +214,20 @@ class EngineSettings(Settings):
     warm_up: tuple[WarmUpSettings, ...] = Field((), description="Day-by-day allowances of new source IPs.")
     domains: dict[str, DomainSettings] = Field(
         {"*": DEFAULTS}, description="Domain pattern to directives: *, domain, *.domain, [*.]domain."
+    )
+    dkim_keys: tuple[DkimKeySettings, ...] = Field(
+        (), description="Keys that sign mail by the domain of its From field."
+    )
+    dsn: DsnSettings = Field(DsnSettings(), description="What is told to senders of mail that bounced.")
+    feedback_loop: FeedbackLoopSettings = Field(
+        FeedbackLoopSettings(), description="Complaints that providers send by mail."
+    )
+    bounce_processor: BounceProcessorSettings = Field(
+        BounceProcessorSettings(), description="Bounces that come by mail after a peer took the message."
+    )
+    sent_log: SentLogSettings = Field(
+        SentLogSettings(),
+        description="Remembers which source IP sent what; kept while feedback-loop or bounce-processor is on.",
     )
     smtp_pattern_lists: dict[str, tuple[ReplyPattern, ...]] = Field(
         {},

@@ -8,6 +8,7 @@ from core.errors import InternalError
 from engine.smtp.client import ClientSession
 from engine.smtp.client_events import Event
 from engine.smtp.client_states import State
+from engine.tls import HANDSHAKE_SECONDS, Secured, TlsWish, secured
 
 _HIGH_WATER: Final = 65_536
 
@@ -36,6 +37,7 @@ _FIELDS: Final = {
     State.GREETING: "greeting",
     State.EHLO: "ehlo",
     State.HELO: "ehlo",
+    State.STARTTLS: "ehlo",
     State.RSET: "mail",
     State.MAIL: "mail",
     State.RCPT: "rcpt",
@@ -63,6 +65,7 @@ class Wire(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self.source = ""
+        self.secured: Secured | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -83,6 +86,34 @@ class Wire(asyncio.Protocol):
             raise
         finally:
             self._waiter = self._deadline = None
+
+    async def shake_hands(self, wish: TlsWish) -> None:
+        """Put TLS under the session. Raises OSError or ValueError; then the connection is dropped."""
+        if self._transport is None or wish.context is None or self._transport.is_closing():
+            raise ConnectionResetError("connection lost before the TLS handshake")
+        try:
+            transport = await self._loop.start_tls(
+                self._transport, self, wish.context,
+                server_hostname=wish.name, ssl_handshake_timeout=HANDSHAKE_SECONDS,
+            )  # fmt: skip
+        except BaseException:
+            self._drop()
+            raise
+        if transport is None:  # lost in the same moment
+            self._drop()
+            raise ConnectionResetError("connection lost during the TLS handshake")
+        self._transport = transport
+        transport.set_write_buffer_limits(high=_HIGH_WATER, low=0)
+        self.secured = secured(transport.get_extra_info("ssl_object"))
+        self._session.secured()
+
+    def _drop(self) -> None:
+        """A transport that failed in its handshake tells nobody that it is gone."""
+        self._session.lose("TLS failed")
+        if self._transport is not None:
+            self._transport.abort()
+        if not self._lost.done():
+            self._lost.set_result(None)
 
     def abort(self) -> None:
         """Drop the connection at once; what is open ends as lost."""
@@ -112,7 +143,8 @@ class Wire(asyncio.Protocol):
         self._carry_on(self._session.lose(f"connection lost ({reason})" if reason else "connection lost"))
         if self._timer is not None:
             self._timer.cancel()
-        self._lost.set_result(None)
+        if not self._lost.done():
+            self._lost.set_result(None)
 
     def pause_writing(self) -> None:
         self._write_blocked = True

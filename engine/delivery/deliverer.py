@@ -8,17 +8,20 @@ from datetime import timedelta
 
 from core.clock import NANOSECONDS, Clock
 from core.errors import DeliveryError, SpoolError
+from engine.delivery.encryption import Encryption
 from engine.delivery.outcome import lane_wait
 from engine.delivery.results import Results
 from engine.delivery.routing import Host, Route, Router, Unroutable
 from engine.delivery.scheduler import Close, EndBackoff, Open, Reenable, Resolve, Scheduler, Send
 from engine.directives import DomainSettings
-from engine.outbound import ConnectFailed, OutboundConnection, Timeouts
+from engine.outbound import ConnectCause, ConnectFailed, OutboundConnection, Timeouts
 from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.modes import ModeEvent
 from engine.queue.queue import NEVER, Connection, Lane, Queue
+from engine.smtp.client import TlsPolicy
 from engine.smtp.reply import Reply, local
 from engine.spool.base import MessageDamaged, MessageGone, MessageId, Spool
+from engine.tls import IN_CLEAR, TlsWish
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Deliverer:
     clock: Clock
     hostname: str
     make_lanes: Callable[[Queue, str], list[Lane]]
+    encryption: Encryption
     _links: dict[int, _Link] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
@@ -177,6 +181,8 @@ class Deliverer:
                     text, reply = str(failure), failure.reply
                     continue
                 link.peer, link.connection.host = peer, host.name
+                link.connection.tls_protocol = link.socket.tls_protocol
+                link.connection.tls_cipher = link.socket.tls_cipher
                 self.scheduler.opened(link.connection, self.clock.monotonic_ns())
                 self._await_work(link)
                 self.pump()
@@ -192,17 +198,32 @@ class Deliverer:
         ipv6 = lane.parent.source.bind.version == 6
         found = []
         if lane.skipped_hosts.issuperset(host.name for host in route.hosts):
-            lane.skipped_hosts.clear()
+            lane.skipped_hosts = frozenset()
             raise DeliveryError("every MX host has turned this source IP away")
         for host in [h for h in route.hosts if h.name not in lane.skipped_hosts][:_MAX_HOSTS]:
             found += [(host, address) for address in await self.router.addresses(host, ipv6=ipv6)]
         return found[: 2 * _MAX_HOSTS]
 
     async def _dial(self, address: str, host: Host, lane: Lane) -> OutboundConnection:
+        """A connection; a second one in the clear when TLS failed and was not required."""
+        wish = self.encryption.wish(lane.queue.settings, host.name, (address, host.port))
+        try:
+            return await self._open_socket(address, host, lane, wish)
+        except ConnectFailed as failure:
+            if failure.cause is not ConnectCause.TLS or wish.policy is not TlsPolicy.OPPORTUNISTIC:
+                raise
+            self.encryption.failed((address, host.port), str(failure))
+            return await self._open_socket(address, host, lane, IN_CLEAR)
+
+    async def _open_socket(self, address: str, host: Host, lane: Lane, wish: TlsWish) -> OutboundConnection:
         source = lane.parent.source.bind
-        bind = None if source.is_unspecified else source
         return await OutboundConnection.open(
-            address, host.port, bind=bind, hostname=self.hostname, timeouts=_timeouts(lane.queue.settings)
+            address,
+            host.port,
+            bind=None if source.is_unspecified else source,
+            hostname=self.hostname,
+            timeouts=_timeouts(lane.queue.settings),
+            tls=wish,
         )
 
     def _await_work(self, link: _Link) -> None:

@@ -1,5 +1,6 @@
 """Books what came of every attempt: spool, queue, Backoff Insight, statistics, accounting, mode."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -71,7 +72,7 @@ class Results:
             pattern = self.reactions.pattern(lane.queue, reply)
             if pattern is not None:
                 acting.setdefault(pattern, reply)
-            verdict = self._recipient(lane, recipient, reply, pattern, peer, now)
+            verdict = self._recipient(connection, recipient, reply, pattern, peer, now)
             connection.errors += verdict.fate is not Fate.DELIVERED
             if verdict.fate is Fate.TURNED_AWAY:
                 turned_away.append(recipient)
@@ -87,7 +88,7 @@ class Results:
         lane = connection.lane
         skips = any(PatternAction.SKIP_MX in pattern.actions for pattern in acting)
         if skips or lane.queue.settings.smtp_421_means_mx_unavailable:
-            lane.skipped_hosts.add(connection.host)
+            lane.skipped_hosts |= {connection.host}
         else:
             self.scheduler.retry_lane(lane, self.lane_retry(lane))
         return False
@@ -144,20 +145,31 @@ class Results:
         recipients = [*queue.ready, *(entry[2] for entry in queue.waiting)]
         queue.ready.clear()
         queue.waiting.clear()
+        self.give_up(queue, recipients, reply)
+
+    def give_up(
+        self,
+        queue: Queue,
+        recipients: Iterable[QueuedRecipient],
+        reply: Reply,
+        outcome: Settled = Settled.BOUNCED,
+    ) -> None:
+        """Settle recipients that the caller has taken out of their queue, without an attempt."""
         for recipient in recipients:
-            self.spool.settle(MessageId(recipient.message.id), recipient.index, Settled.BOUNCED)
+            self.spool.settle(MessageId(recipient.message.id), recipient.index, outcome)
             queue.size -= recipient.message.size
-            self._book(queue, recipient, reply, "bounced", "", "", self.clock.now())
+            self._book(queue, recipient, reply, "bounced", "", self.clock.now())
 
     def _recipient(
         self,
-        lane: Lane,
+        connection: Connection,
         recipient: QueuedRecipient,
         reply: Reply,
         pattern: Pattern | None,
         peer: str,
         now: datetime,
     ) -> Verdict:
+        lane = connection.lane
         queue, source = lane.queue, str(lane.parent.source.address)
         recipient.attempts += 1
         verdict = judge(
@@ -178,10 +190,10 @@ class Results:
                 now.timestamp(),
             )
         self._file(queue, recipient, verdict, reply, now)
-        self._book(queue, recipient, reply, _ACCOUNTED[verdict.fate], source, peer, now)
+        self._book(queue, recipient, reply, _ACCOUNTED[verdict.fate], peer, now, connection)
         if verdict.fate is Fate.DELIVERED:
             lane.failures = 0
-            lane.skipped_hosts.clear()
+            lane.skipped_hosts = frozenset()
             if queue.in_backoff and queue.settings.backoff_to_normal_after_delivery:
                 self.conduct.set_mode(queue, ModeEvent.DELIVERY)
         else:
@@ -202,7 +214,7 @@ class Results:
             queue.postpone(recipient, self.clock.monotonic_ns() + _ns(verdict.wait))
 
     def _error(self, queue: Queue, text: str, source: str, peer: str) -> None:
-        queue.insight.errors.append(QueueError(self.clock.now(), printable(text), source, peer))
+        queue.insight.failed(QueueError(self.clock.now(), printable(text), source, peer))
 
     def _book(
         self,
@@ -210,14 +222,13 @@ class Results:
         recipient: QueuedRecipient,
         reply: Reply,
         kind: str,
-        source: str,
         peer: str,
         now: datetime,
+        connection: Connection | None = None,
     ) -> None:
         text, message = printable(reply.text), recipient.message
-        queue.insight.events.append(
-            RecipientEvent(now, kind, source, recipient.address, peer, text, message.job)
-        )
+        source = str(connection.lane.parent.source.address) if connection else ""
+        queue.insight.happened(RecipientEvent(now, kind, source, recipient.address, peer, text, message.job))
         self.accounting.add(
             kind,
             now,
@@ -235,6 +246,8 @@ class Results:
             jobId=message.job,
             queue=queue.name,
             provider=queue.provider,
+            dlvTlsProtocol=(connection.tls_protocol if connection else "") or None,
+            dlvTlsCipher=(connection.tls_cipher if connection else "") or None,
             id=message.id,
         )
 

@@ -55,6 +55,8 @@ class Connection:
     messages: int = 0
     errors: int = 0
     host: str = ""
+    tls_protocol: str = ""
+    tls_cipher: str = ""
     wake_at: int = NEVER
 
 
@@ -72,7 +74,7 @@ class Lane:
     failures: int = 0
     retry_at: int = 0
     in_ring: bool = False
-    skipped_hosts: set[str] = field(default_factory=set)
+    skipped_hosts: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True, eq=False)

@@ -6,10 +6,11 @@ reply nobody asked for, 354 to MAIL) is hung up on, because its next reply could
 
 import re
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
 from core.errors import InternalError
-from engine.smtp.client_events import Closed, Event, Finished, Ready, Rejected
+from engine.smtp.client_events import Closed, Event, Finished, Ready, Rejected, ShakeHands
 from engine.smtp.client_states import TRANSITIONS, State, Turn
 from engine.smtp.outcome import Envelope, Stage, TransactionResult
 from engine.smtp.reply import Garbled, Reply, ReplyParser, local
@@ -21,6 +22,8 @@ _STAGES: Final = {
     State.GREETING: Stage.CONNECT,
     State.EHLO: Stage.CONNECT,
     State.HELO: Stage.CONNECT,
+    State.STARTTLS: Stage.CONNECT,
+    State.HANDSHAKE: Stage.CONNECT,
     State.RSET: Stage.MAIL,
     State.MAIL: Stage.MAIL,
     State.RCPT: Stage.RCPT,
@@ -30,17 +33,32 @@ _STAGES: Final = {
 }
 
 
+_UNGREETED: Final = frozenset({State.GREETING, State.EHLO, State.HELO, State.STARTTLS, State.HANDSHAKE})
+_DEAF: Final = frozenset({State.HANDSHAKE, State.CLOSED})
+_NOT_OFFERED: Final = local(450, "4.7.4", "TLS required but not offered")
+
+
+class TlsPolicy(StrEnum):
+    """Whether a session is to be encrypted."""
+
+    NEVER = "in clear text"
+    OPPORTUNISTIC = "with TLS where it is offered"
+    REQUIRED = "with TLS or not at all"
+
+
 class ClientSession:
     """One connection. Write `data_to_send()` after every call; close the socket once `state` is CLOSED."""
 
-    def __init__(self, hostname: str) -> None:
+    def __init__(self, hostname: str, tls: TlsPolicy = TlsPolicy.NEVER) -> None:
         """`hostname` is what EHLO says. Raises ValueError when it cannot stand in a command."""
         if not _HOST.match(hostname):
             raise ValueError(f"{hostname!r} cannot be said in EHLO")
         self.state = State.GREETING
         self.extensions: dict[str, str] = {}
         self.banner: Reply | None = None
+        self.is_secured = self.began_tls = False
         self._hostname = hostname
+        self._tls = tls
         self._parser = ReplyParser()
         self._out: list[bytes] = []
         self._transaction: Transaction | None = None
@@ -58,17 +76,27 @@ class ClientSession:
         """Take what the peer sent."""
         events: list[Event] = []
         for found in self._parser.feed(data):
+            if self.state in _DEAF:
+                break  # what was said in the clear after the go-ahead for TLS was said by anybody
             if isinstance(found, Garbled):
                 events += self._lose(local(451, "4.5.0", f"{found.reason} {self.state}"))
             elif found.code == _CLOSING and self.state is not State.QUIT:
                 events += self._lose(found)
-            elif self.state is not State.CLOSED:
+            else:
                 events += _HANDLERS[self.state](self, found)
         return events
 
     def lose(self, what: str) -> list[Event]:
         """The connection is gone, or given up: `what` is "connection lost", "timed out after 300 s"…"""
         return self._lose(local(451, "4.4.2", f"{what} {self.state}"))
+
+    def secured(self) -> None:
+        """The handshake is done. What was learnt in the clear is forgotten; EHLO is said again."""
+        self._move(Turn.SECURED)
+        self._parser = ReplyParser()
+        self.is_secured = True
+        self.extensions = {}
+        self._say(f"EHLO {self._hostname}\r\n".encode())
 
     def transaction(self, envelope: Envelope) -> list[Event]:
         """Begin to deliver. Returns Finished at once when the peer need not even be asked."""
@@ -137,7 +165,7 @@ class ClientSession:
         self._move(Turn.LOST)
         if transaction is not None:
             return self._finish(reply, _STAGES[state])
-        if state in {State.GREETING, State.EHLO, State.HELO}:
+        if state in _UNGREETED:
             return [Rejected(reply)]
         return [Closed(reply)]
 
@@ -174,12 +202,34 @@ class ClientSession:
         for line in reply.lines[1:]:
             keyword, _, value = line.strip().partition(" ")
             self.extensions[keyword.upper()] = value.strip()
+        if "STARTTLS" in self.extensions and self._wants_tls:
+            self._move(Turn.SEND_STARTTLS)
+            self._say(b"STARTTLS\r\n")
+            self.began_tls = True
+            return []
         return self._greeted(reply)
+
+    @property
+    def _wants_tls(self) -> bool:
+        return self._tls is not TlsPolicy.NEVER and not self.is_secured
+
+    def _on_starttls(self, reply: Reply) -> list[Event]:
+        if reply.is_positive:
+            self._move(Turn.ACCEPTED)
+            return [ShakeHands(reply)]
+        if not _is_refusal(reply):
+            return self._out_of_step(reply)
+        if self._tls is TlsPolicy.REQUIRED:
+            return self._lose(local(450, "4.7.4", f"TLS required but declined: {reply.text}"))
+        self._move(Turn.DECLINED)
+        return [Ready(reply)]
 
     def _on_helo(self, reply: Reply) -> list[Event]:
         return self._greeted(reply) if reply.is_positive else self._lose(reply)
 
     def _greeted(self, reply: Reply) -> list[Event]:
+        if self._tls is TlsPolicy.REQUIRED and not self.is_secured:
+            return self._lose(_NOT_OFFERED)
         self._move(Turn.ACCEPTED)
         return [Ready(reply)]
 
@@ -265,6 +315,8 @@ _HANDLERS: Final[dict[State, Callable[[ClientSession, Reply], list[Event]]]] = {
     State.GREETING: ClientSession._on_greeting,  # noqa: SLF001
     State.EHLO: ClientSession._on_ehlo,  # noqa: SLF001
     State.HELO: ClientSession._on_helo,  # noqa: SLF001
+    State.STARTTLS: ClientSession._on_starttls,  # noqa: SLF001
+    State.HANDSHAKE: ClientSession._out_of_step,  # noqa: SLF001
     State.READY: ClientSession._out_of_step,  # noqa: SLF001
     State.RSET: ClientSession._on_rset,  # noqa: SLF001
     State.MAIL: ClientSession._on_mail,  # noqa: SLF001

@@ -7,6 +7,13 @@ from engine.smtp.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)
+class ShakeHands:
+    """The peer awaits our TLS handshake: perform it, then call `secured`."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """Greetings were exchanged; the session takes transactions."""
 
@@ -34,4 +41,4 @@ class Closed:
     reply: Reply
 
 
-Event = Ready | Rejected | Finished | Closed
+Event = ShakeHands | Ready | Rejected | Finished | Closed

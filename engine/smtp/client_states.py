@@ -13,6 +13,8 @@ class State(StrEnum):
     GREETING = "before the greeting"
     EHLO = "while waiting for the reply to EHLO"
     HELO = "while waiting for the reply to HELO"
+    STARTTLS = "while waiting for the reply to STARTTLS"
+    HANDSHAKE = "during the TLS handshake"
     READY = "between messages"
     RSET = "while waiting for the reply to RSET"
     MAIL = "while waiting for the reply to MAIL"
@@ -33,6 +35,9 @@ class Turn(StrEnum):
     CONTENT_WRITTEN = "content written"
     ACCEPTED = "accepted"
     FALL_BACK = "EHLO is unknown"
+    SEND_STARTTLS = "send STARTTLS"
+    DECLINED = "TLS was declined and clear text will do"
+    SECURED = "TLS negotiated"
     ANSWERED = "answered, the next command's reply follows"
     RECIPIENTS_ANSWERED = "all recipients answered"
     GO_AHEAD = "go ahead"
@@ -42,7 +47,18 @@ class Turn(StrEnum):
 
 TRANSITIONS: Final[dict[State, dict[Turn, State]]] = {
     State.GREETING: {Turn.ACCEPTED: State.EHLO, Turn.LOST: State.CLOSED},
-    State.EHLO: {Turn.ACCEPTED: State.READY, Turn.FALL_BACK: State.HELO, Turn.LOST: State.CLOSED},
+    State.EHLO: {
+        Turn.ACCEPTED: State.READY,
+        Turn.FALL_BACK: State.HELO,
+        Turn.SEND_STARTTLS: State.STARTTLS,
+        Turn.LOST: State.CLOSED,
+    },
+    State.STARTTLS: {
+        Turn.ACCEPTED: State.HANDSHAKE,
+        Turn.DECLINED: State.READY,
+        Turn.LOST: State.CLOSED,
+    },
+    State.HANDSHAKE: {Turn.SECURED: State.EHLO, Turn.LOST: State.CLOSED},
     State.HELO: {Turn.ACCEPTED: State.READY, Turn.LOST: State.CLOSED},
     State.READY: {
         Turn.SEND_RSET: State.RSET,

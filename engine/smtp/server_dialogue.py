@@ -10,8 +10,9 @@ from typing import Final
 from core.address import IpAddress
 from core.errors import PeerError
 from engine.smtp import address, server_replies
-from engine.smtp.limits import Relaying, ServerLimits
+from engine.smtp.limits import Authentication, Offers, Relaying, ServerLimits
 from engine.smtp.message import ReceivedMessage
+from engine.smtp.sasl import MECHANISMS
 from engine.smtp.server_states import Input
 
 _HOST = re.compile(r"[!-~]{1,255}\Z")
@@ -31,20 +32,26 @@ class Dialogue:
     """The client's name and the transaction that it is building."""
 
     __slots__ = (
+        "_cipher",
         "_client",
         "_extended",
         "_limits",
+        "_offers",
         "_peer",
         "_recipients",
         "_relaying",
         "_sender",
         "_smtp_utf8",
+        "_tls",
+        "_user",
     )
 
-    def __init__(self, limits: ServerLimits, peer: IpAddress, relaying: Relaying) -> None:
+    def __init__(self, limits: ServerLimits, peer: IpAddress, relaying: Relaying, offers: Offers) -> None:
         self._limits = limits
         self._peer = peer
         self._relaying = relaying
+        self._offers = offers
+        self._user = self._tls = self._cipher = ""
         self._client = ""
         self._extended = False
         self.reset()
@@ -54,6 +61,17 @@ class Dialogue:
         self._sender = ""
         self._recipients: list[str] = []
         self._smtp_utf8 = False
+
+    def secure(self, tls: str, cipher: str) -> None:
+        """From here on TLS protects it; whatever was said before is forgotten (RFC 3207 section 4.2)."""
+        self._tls, self._cipher = tls, cipher
+        self._client, self._extended = "", False
+        self.reset()
+
+    def login(self, user: str) -> None:
+        """The client is that user, and may relay from anywhere."""
+        self._user = user
+        self._relaying = Relaying.ALLOWED
 
     def answer(self, command: Input, argument: str) -> bytes:
         """Perform a command and return the reply. Raises CommandRefused and leaves all as it was."""
@@ -74,14 +92,44 @@ class Dialogue:
             eight_bit=not content.isascii(),
             smtp_utf8=self._smtp_utf8,
             extended=self._extended,
+            user=self._user,
+            tls=self._tls,
+            cipher=self._cipher,
         )
 
     def _ehlo(self, argument: str) -> bytes:
         self._greet(argument, extended=True)
+        more = ["STARTTLS"] if self._offers.starttls and not self._tls else []
+        if self._may_log_in:
+            more.append(f"AUTH {' '.join(MECHANISMS)}")
         return server_replies.wire(
             250, None, self._limits.hostname, "PIPELINING", f"SIZE {self._limits.max_size}", "8BITMIME",
-            "ENHANCEDSTATUSCODES", "SMTPUTF8", "HELP",
+            "ENHANCEDSTATUSCODES", "SMTPUTF8", *more, "HELP",
         )  # fmt: skip
+
+    @property
+    def _may_log_in(self) -> bool:
+        offered = self._offers.authentication
+        over_tls = offered is Authentication.OVER_TLS and bool(self._tls)
+        return (over_tls or offered is Authentication.ALWAYS) and not self._user
+
+    def _starttls(self, argument: str) -> bytes:
+        _refuse_argument(argument)
+        if self._tls:
+            raise CommandRefused(server_replies.ALREADY_SECURE)
+        if not self._offers.starttls:
+            raise CommandRefused(server_replies.NOT_IMPLEMENTED)
+        return server_replies.START_TLS
+
+    def _auth(self, _argument: str) -> bytes:
+        """Whether the exchange may begin; it has no reply of its own."""
+        if self._offers.authentication is Authentication.NONE:
+            raise CommandRefused(server_replies.NOT_IMPLEMENTED)
+        if self._user:
+            raise CommandRefused(server_replies.ALREADY_LOGGED_IN)
+        if not self._may_log_in:
+            raise CommandRefused(server_replies.LOGIN_NEEDS_TLS)
+        return b""
 
     def _helo(self, argument: str) -> bytes:
         self._greet(argument, extended=False)
@@ -170,4 +218,6 @@ _HANDLERS: Final[dict[Input, Callable[[Dialogue, str], bytes]]] = {
     Input.VRFY: Dialogue._vrfy,  # noqa: SLF001
     Input.HELP: Dialogue._help,  # noqa: SLF001
     Input.QUIT: Dialogue._quit,  # noqa: SLF001
+    Input.STARTTLS: Dialogue._starttls,  # noqa: SLF001
+    Input.AUTH: Dialogue._auth,  # noqa: SLF001
 }

@@ -26,6 +26,20 @@ NEEDS_GREETING: Final = wire(503, "5.5.1", "Say EHLO first")
 OUT_OF_ORDER: Final = wire(503, "5.5.1", "Commands are out of order")
 NO_RECIPIENTS: Final = wire(554, "5.5.1", "No valid recipients")
 
+START_TLS: Final = wire(220, "2.0.0", "Ready to start TLS")
+ALREADY_SECURE: Final = wire(503, "5.5.1", "TLS is active already")
+TLS_UNAVAILABLE: Final = wire(454, "4.7.0", "TLS is not available now")
+
+LOGGED_IN: Final = wire(235, "2.7.0", "Authentication succeeded")
+LOGIN_FAILED: Final = wire(535, "5.7.8", "Authentication credentials invalid")
+LOGIN_LATER: Final = wire(454, "4.7.0", "Too many failed logins from your address, try again later")
+LOGIN_NEEDS_TLS: Final = wire(538, "5.7.11", "Encryption required: say STARTTLS first")
+ALREADY_LOGGED_IN: Final = wire(503, "5.5.1", "You are logged in already")
+UNKNOWN_MECHANISM: Final = wire(504, "5.5.4", "Only AUTH PLAIN and AUTH LOGIN are known")
+MALFORMED_CREDENTIALS: Final = wire(501, "5.5.2", "Credentials are malformed")
+LOGIN_CANCELLED: Final = wire(501, "5.7.0", "Authentication cancelled")
+TOO_MANY_LOGINS: Final = wire(421, "4.7.0", "Too many failed logins, closing the connection")
+
 TOO_MUCH_JUNK: Final = wire(503, "5.5.1", "Too many commands without mail")
 
 TOO_MANY_RECIPIENTS: Final = wire(452, "4.5.3", "Too many recipients")

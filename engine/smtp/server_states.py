@@ -17,6 +17,9 @@ class State(StrEnum):
     RECIPIENTS = "has a sender and recipients"
     CONTENT = "reading content"
     COMMITTING = "waiting for the message to be committed"
+    SECURING = "negotiating TLS"
+    CREDENTIALS = "reading credentials"
+    VERIFYING = "waiting for the credentials to be checked"
     CLOSED = "closed"
 
 
@@ -33,6 +36,12 @@ class Input(StrEnum):
     VRFY = "VRFY"
     HELP = "HELP"
     QUIT = "QUIT"
+    STARTTLS = "STARTTLS"
+    AUTH = "AUTH"
+    SECURED = "TLS negotiated"
+    CREDENTIALS_COMPLETE = "credentials complete"
+    CREDENTIALS_REFUSED = "credentials cancelled or malformed"
+    VERIFIED = "credentials checked"
     CONTENT_COMPLETE = "content complete"
     CONTENT_REFUSED = "content refused"
     COMMITTED = "commit answered"
@@ -53,7 +62,7 @@ TRANSITIONS: Final[dict[State, dict[Input, State]]] = {
     },
     State.GREETED: {
         **_ANY_TIME, **_GREETINGS, **_unchanged(State.GREETED), Input.RSET: State.GREETED,
-        Input.MAIL: State.SENDER,
+        Input.MAIL: State.SENDER, Input.STARTTLS: State.SECURING, Input.AUTH: State.CREDENTIALS,
     },
     State.SENDER: {
         **_ANY_TIME, **_GREETINGS, **_unchanged(State.SENDER), Input.RSET: State.GREETED,
@@ -68,5 +77,12 @@ TRANSITIONS: Final[dict[State, dict[Input, State]]] = {
         Input.CLOSE: State.CLOSED,
     },
     State.COMMITTING: {Input.COMMITTED: State.GREETED, Input.CLOSE: State.CLOSED},
+    # RFC 3207 section 4.2: after the handshake the client is as unknown as one that has just connected.
+    State.SECURING: {Input.SECURED: State.CONNECTED, Input.CLOSE: State.CLOSED},
+    State.CREDENTIALS: {
+        Input.CREDENTIALS_COMPLETE: State.VERIFYING, Input.CREDENTIALS_REFUSED: State.GREETED,
+        Input.CLOSE: State.CLOSED,
+    },
+    State.VERIFYING: {Input.VERIFIED: State.GREETED, Input.CLOSE: State.CLOSED},
     State.CLOSED: {},
 }  # fmt: skip

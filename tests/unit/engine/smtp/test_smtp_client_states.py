@@ -6,7 +6,7 @@ import pytest
 from smtp_client_steps import begun, ready
 
 from core.errors import InternalError
-from engine.smtp.client import ClientSession
+from engine.smtp.client import ClientSession, TlsPolicy
 from engine.smtp.client_events import Finished
 from engine.smtp.client_states import TRANSITIONS, State, Turn
 from engine.smtp.reply import Speaker
@@ -15,6 +15,8 @@ BEFORE = {
     State.GREETING: lambda: ClientSession("mta.example"),
     State.EHLO: lambda: heard(ClientSession("mta.example"), b"220 x\r\n"),
     State.HELO: lambda: heard(ClientSession("mta.example"), b"220 x\r\n502 what\r\n"),
+    State.STARTTLS: lambda: heard(securing(), b"220 x\r\n250-x\r\n250 STARTTLS\r\n"),
+    State.HANDSHAKE: lambda: heard(securing(), b"220 x\r\n250-x\r\n250 STARTTLS\r\n220 go\r\n"),
     State.READY: ready,
     State.RSET: lambda: reset(ready()),
     State.MAIL: begun,
@@ -30,6 +32,10 @@ BEFORE = {
 def heard(session: ClientSession, data: bytes) -> ClientSession:
     session.receive_data(data)
     return session
+
+
+def securing() -> ClientSession:
+    return ClientSession("mta.example", TlsPolicy.OPPORTUNISTIC)
 
 
 def reset(session: ClientSession) -> ClientSession:
@@ -54,6 +60,10 @@ EXPECTED: dict[tuple[State, str], State] = {
     (State.EHLO, OK): State.READY,
     (State.EHLO, NO): State.HELO,
     (State.HELO, OK): State.READY,
+    (State.STARTTLS, OK): State.HANDSHAKE,
+    (State.STARTTLS, LATER): State.READY,
+    (State.STARTTLS, NO): State.READY,
+    **{(State.HANDSHAKE, word): State.HANDSHAKE for word in (OK, GO, LATER, NO, BYE, ODD)},  # unheard
     (State.RSET, OK): State.READY,
     (State.MAIL, OK): State.RCPT,
     (State.MAIL, LATER): State.RCPT,  # pipelined: the other replies are on their way
