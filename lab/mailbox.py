@@ -10,7 +10,6 @@ from email.parser import BytesParser
 from typing import Any
 
 from core.clock import Clock
-from core.text import printable
 from lab.smtp import SmtpServer
 
 _SHOWN = ("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted")
@@ -59,16 +58,11 @@ class Mail:
         return str(body.get_content()) if body is not None else ""
 
 
-def render(mail: Mail, width: int = 100) -> str:
-    """Headers and text part for a terminal; control characters are taken out, long lines cut."""
+def render(mail: Mail) -> str:
+    """Headers and text part for a terminal: columns kept, control characters taken out."""
     headers = [f"{name}: {mail.message[name]}" for name in _SHOWN if mail.message[name]]
     lines = [*headers, "", *mail.text.strip().splitlines()]
-    return "\n".join(_indented(line, width) for line in lines)
-
-
-def _indented(line: str, width: int) -> str:
-    indent = line[: len(line) - len(line.lstrip(" "))]
-    return indent + printable(line, max(1, width - len(indent)))
+    return "\n".join("".join(c if c.isprintable() else " " for c in line).rstrip() for line in lines)
 
 
 class Mailbox:

@@ -33,7 +33,10 @@ _STOPPING = 20.0
 
 @dataclass(slots=True)
 class Stage:
-    """`clock` runs at the demo's speed, `watch` in real time; `facts` are left for the last act."""
+    """`clock` runs at the demo's speed, `watch` in real time; `facts` are left for the last act.
+
+    Deadlines are real seconds at the usual speed; `patience` multiplies them for a slower story.
+    """
 
     lab: Lab
     clock: Clock
@@ -45,7 +48,8 @@ class Stage:
     streams: list[Stream] = field(default_factory=list)
     watch: SystemClock = field(default_factory=SystemClock)
     facts: dict[str, Any] = field(default_factory=dict)
-    checks: int = 0
+    patience: float = 1.0
+    checks: set[str] = field(default_factory=set)
     process: asyncio.subprocess.Process | None = None
     _database: Engine | None = None
 
@@ -59,14 +63,20 @@ class Stage:
 
     async def expect(self, name: str, expected: str, seconds: float, look: Look) -> str:
         """Wait for a step and print its proof. Raises StepFailed."""
-        self.checks += 1
-        proof = await Step(name, expected, seconds, look).observed(self.watch)
+        self.checks.add(name)
+
+        async def alive() -> str | None:
+            if self.process is not None and self.process.returncode is not None:
+                raise StepFailed(name, f"`tidegate run` ended with exit code {self.process.returncode}")
+            return await look()
+
+        proof = await Step(name, expected, seconds * self.patience, alive).observed(self.watch)
         self.say(proof, Tone.DONE)
         return proof
 
     def insist(self, name: str, *, true: bool, otherwise: str) -> None:
         """Something that must hold now. Raises StepFailed."""
-        self.checks += 1
+        self.checks.add(name)
         if not true:
             raise StepFailed(name, otherwise)
 

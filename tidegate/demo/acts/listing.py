@@ -1,6 +1,7 @@
 """One IP gets listed: suspect, listed, incident, lease, mail; and the providers see the lower rate."""
 
 import asyncio
+import re
 from datetime import timedelta
 from ipaddress import IPv4Address
 
@@ -106,12 +107,12 @@ async def _complete(stage: Stage) -> str | None:
     thread = [mail.text for mail in stage.mails(about_listing)]
     lease: Lease = stage.facts["leases"][0]
     wanted = {
-        "what changed": (BIG_LIST, "Lab SBL"),
-        "what the controller did": (str(lease.value),),
-        "until when": ("until", "expires"),
-        "how to override": ("tidegate override", "tidegate release", "tidegate hold"),
+        "what changed": r"Lab SBL +clean +listed",
+        "what the controller did": rf"-> {lease.value}\b",
+        "until when": r"until \d+ \w+ \d\d:\d\d",
+        "how to override": r"tidegate override .*tidegate (release|hold)|tidegate (release|hold) .*override",
     }
-    told = [name for name, words in wanted.items() if any(w in text for w in words for text in thread)]
+    told = [name for name, words in wanted.items() if any(re.search(words, t, re.DOTALL) for t in thread)]
     return f"the mail tells {names(told)}" if len(told) == len(wanted) else None
 
 

@@ -9,7 +9,7 @@ from storage import incidents, leases
 from tidegate.demo.acts.listing import about_listing
 from tidegate.demo.console import Tone
 from tidegate.demo.stage import Stage
-from tidegate.demo.world import BIG_LIST, LISTED
+from tidegate.demo.world import BIG_LIST, LISTED, streams
 
 TITLE = f"{BIG_LIST} forgives {LISTED}"
 LARGEST_STEP = 1.6
@@ -22,9 +22,11 @@ async def play(stage: Stage) -> None:
     """Delist, and follow the way back."""
     stage.facts["delisted-at"] = stage.clock.now()
     stage.lab.zones.delist(BIG_LIST, LISTED)
+    stage.streams[:] = streams(stage.lab, eased=True)
     stage.say(f"DNS: {BIG_LIST} takes {LISTED} off", Tone.TROUBLE)
     await stage.expect("resolved", "the incident resolves after clean hours", 60, lambda: _resolved(stage))
     await stage.expect("resolved mail", "the resolved mail arrives", 30, lambda: _mailed(stage))
+    stage.console.quote(stage.facts["resolved-mail"].text, 24)
     await _ramp(stage)
 
 
@@ -57,6 +59,7 @@ async def _mailed(stage: Stage) -> str | None:
         true=found[-1].answers(first) and found[-1].subject.removeprefix("Re: ") == first.subject,
         otherwise=f"{found[-1].subject!r} with References {found[-1].ancestors} is another thread",
     )
+    stage.facts["resolved-mail"] = found[-1]
     stage.facts["thread"] = len(stage.mails(about_listing))
     return f"{found[-1].subject}: References {found[-1].ancestors[0]}, the same thread"
 
