@@ -1,7 +1,7 @@
 """PowerMTA's domain directives: their types, their defaults, and how they merge from general to specific."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
@@ -252,7 +252,7 @@ class DomainPattern:
         return (len(self.domain), forms if not self.text.startswith("[*.]") else 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """A domain block as written: its pattern, its directives, and where it stands."""
 
@@ -269,25 +269,36 @@ class Effective:
     origins: Mapping[str, str]
 
 
-def blocks(domains: Mapping[str, DomainSettings], where: str) -> list[Block]:
-    """The blocks of one level, general before specific, whatever their order in the file."""
-    read = [
-        Block(DomainPattern.parse(text), settings, f"{where} domain {text}")
-        for text, settings in domains.items()
-    ]
-    return sorted(read, key=lambda block: block.pattern.specificity)
+class Level:
+    """The domain blocks of one level of the configuration, found by walking a domain's labels."""
+
+    def __init__(self, domains: Mapping[str, DomainSettings] | None = None, where: str = "") -> None:
+        self._by_domain: dict[str, list[Block]] = {}
+        for text, settings in (domains or {}).items():
+            block = Block(DomainPattern.parse(text), settings, f"{where} domain {text}")
+            self._by_domain.setdefault(block.pattern.domain, []).append(block)
+        for same in self._by_domain.values():
+            same.sort(key=lambda block: block.pattern.specificity)
+
+    def matching(self, domain: str) -> Iterator[Block]:
+        """The blocks that match, general before specific, whatever their order in the file."""
+        labels = domain.split(".")
+        suffixes = ["", *(".".join(labels[place:]) for place in range(len(labels) - 1, -1, -1))]
+        for suffix in suffixes:
+            yield from (b for b in self._by_domain.get(suffix, ()) if b.pattern.matches(domain))
 
 
-def effective(domain: str, levels: list[list[Block]]) -> Effective:
-    """Merge the blocks that match, level by level (global, then VirtualMTA), general to specific."""
+def matching(domain: str, levels: Iterable[Level]) -> tuple[Block, ...]:
+    """The blocks that hold for a domain, weakest first: level by level (global, pool, VirtualMTA)."""
+    return tuple(block for level in levels for block in level.matching(domain))
+
+
+def merge(held: Iterable[Block]) -> Effective:
+    """The directives that the blocks come to, each with the block it came from."""
     values = dict(DEFAULTS)
     origins = {name: "default" for name, value in DEFAULTS if value is not None}
-    for level in levels:
-        for block in level:
-            if block.pattern.matches(domain):
-                said = {name: value for name, value in block.settings if value is not None}
-                values.update(said)
-                origins.update(dict.fromkeys(said, block.where))
-    if values["verp"]:
-        values["max_rcpt_per_message"], origins["max_rcpt_per_message"] = 1, f"verp of {origins['verp']}"
+    for block in held:
+        said = {name: value for name, value in block.settings if value is not None}
+        values.update(said)
+        origins.update(dict.fromkeys(said, block.where))
     return Effective(DomainSettings.model_construct(**values), origins)

@@ -100,9 +100,9 @@ def _dump(queue: Queue) -> dict[str, Any]:
 
 def _restore(queue: Queue, value: dict[str, Any], clock: Clock) -> None:
     queue.mode, queue.paused = QueueMode(value["mode"]), value["paused"]
-    queue.insight.errors.extend(QueueError(**_times(e)) for e in value["errors"])
-    queue.insight.mode_changes.extend(ModeChange(**_times(e)) for e in value["mode_changes"])
-    queue.insight.events.extend(RecipientEvent(**_times(e)) for e in value["events"])
+    queue.insight.errors = tuple(QueueError(**_times(e)) for e in value["errors"])
+    queue.insight.mode_changes = tuple(ModeChange(**_times(e)) for e in value["mode_changes"])
+    queue.insight.events = tuple(RecipientEvent(**_times(e)) for e in value["events"])
     if value["backoff"]:
         queue.backoff = BackoffCause(**_times(value["backoff"]))
         queue.backoff_until = _ns_until(queue.backoff.until, clock)

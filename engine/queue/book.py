@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from core.errors import NotFoundError, OperatorError
-from engine.directives import Block, Effective, blocks, effective
+from engine.directives import Block, Effective, Level, matching, merge
 from engine.queue.modes import QueueMode
 from engine.queue.queue import Queue
 from engine.settings import EngineSettings, VirtualMtaSettings
+
+_NO_LEVEL = Level()
 
 
 class QueueOrder(StrEnum):
@@ -24,15 +26,14 @@ class QueueBook:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._vmtas: Mapping[str, VirtualMtaSettings] = settings.virtual_mtas
-        self._global: list[Block] = blocks(settings.domains, "engine.domains")
-        self._own: dict[str, list[Block]] = {
-            name: blocks(vmta.domains, f"virtual-mta {name}") for name, vmta in self._vmtas.items()
-        }
-        self._pool: dict[str, list[Block]] = {
-            member: blocks(pool.domains, f"virtual-mta-pool {name}")
+        self._global = Level(settings.domains, "engine.domains")
+        self._own = {name: Level(vmta.domains, f"virtual-mta {name}") for name, vmta in self._vmtas.items()}
+        self._pool = {
+            member: Level(pool.domains, f"virtual-mta-pool {name}")
             for name, pool in settings.virtual_mta_pools.items()
             for member in pool.members
         }
+        self._merged: dict[tuple[Block, ...], Effective] = {}
         self._sent_to: dict[tuple[str, str], str] = {}
         self._queues: dict[tuple[str, str], Queue] = {}
 
@@ -62,12 +63,19 @@ class QueueBook:
 
     def _make(self, domain: str, vmta: str, holds: Effective) -> Queue:
         # a queue-to on the target itself is not followed: one step, as in PowerMTA
-        queue = self._queues[domain, vmta] = Queue(domain, vmta, holds.settings, dict(holds.origins))
+        queue = self._queues[domain, vmta] = Queue(domain, vmta, holds.settings, holds.origins)
         return queue
 
     def effective(self, domain: str, vmta: str) -> Effective:
         """The directives that hold for a domain: VirtualMTA before pool before global."""
-        return effective(domain, [self._global, self._pool.get(vmta, []), self._own[vmta]])
+        levels = (self._global, self._pool.get(vmta, _NO_LEVEL), self._own[vmta])
+        held = matching(domain, levels)
+        # thousands of queues share a handful of results
+        return self._merged.get(held) or self._remember(held)
+
+    def _remember(self, held: tuple[Block, ...]) -> Effective:
+        found = self._merged[held] = merge(held)
+        return found
 
     def reroute(self, queue: Queue) -> Queue:
         """The queue that takes this one's mail: itself, or the end of its backoff-reroute chain."""

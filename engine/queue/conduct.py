@@ -31,7 +31,7 @@ class Conduct:
         if mode is queue.mode:
             return
         text = f"{event}: {cause.pattern} ← {cause.reply}" if cause and cause.pattern else str(event)
-        queue.insight.mode_changes.append(ModeChange(self.clock.now(), queue.mode, mode, text))
+        queue.insight.changed(ModeChange(self.clock.now(), queue.mode, mode, text))
         self.happened(EventKind.QUEUE_MODE, queue=queue.name, before=queue.mode, after=mode, cause=text)
         queue.mode = mode
         queue.backoff = cause if mode is QueueMode.BACKOFF else None

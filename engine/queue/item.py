@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.smtp.dsn import Wishes
+
 
 @dataclass(slots=True, eq=False)
 class QueuedMessage:
@@ -19,6 +21,7 @@ class QueuedMessage:
     smtp_utf8: bool
     received_at: float
     """POSIX seconds on the engine's clock."""
+    wishes: Wishes | None = None
 
 
 @dataclass(slots=True, eq=False)

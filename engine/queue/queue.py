@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -84,7 +85,7 @@ class Queue:
     domain: str
     vmta: str
     settings: DomainSettings
-    origins: dict[str, str]
+    origins: Mapping[str, str]
     ready: deque[QueuedRecipient] = field(default_factory=deque)
     waiting: list[tuple[int, int, QueuedRecipient]] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=list)

@@ -9,11 +9,24 @@ from hypothesis import strategies as st
 
 from core.errors import OperatorError
 from core.rate import UNLIMITED, Rate
-from engine.directives import DomainPattern, DomainSettings, SourceIpRate, blocks, effective, rate_for
+from engine.directives import (
+    DomainPattern,
+    DomainSettings,
+    Effective,
+    Level,
+    SourceIpRate,
+    matching,
+    merge,
+    rate_for,
+)
+
+
+def effective(domain: str, levels: list[Level]) -> Effective:
+    return merge(matching(domain, levels))
 
 
 @pytest.mark.parametrize(
-    ("pattern", "matching", "others"),
+    ("pattern", "takes", "others"),
     [
         ("*", ["a.test", "b.a.test"], []),
         ("a.test", ["a.test"], ["b.a.test", "aa.test"]),
@@ -21,9 +34,9 @@ from engine.directives import DomainPattern, DomainSettings, SourceIpRate, block
         ("[*.]a.test", ["a.test", "b.a.test"], ["ba.test"]),
     ],
 )
-def test_a_pattern_matches_as_powermtas_does(pattern: str, matching: list[str], others: list[str]) -> None:
+def test_a_pattern_matches_as_powermtas_does(pattern: str, takes: list[str], others: list[str]) -> None:
     parsed = DomainPattern.parse(pattern)
-    assert all(parsed.matches(domain) for domain in matching)
+    assert all(parsed.matches(domain) for domain in takes)
     assert not any(parsed.matches(domain) for domain in others)
 
 
@@ -37,15 +50,27 @@ def test_what_is_no_pattern_is_refused_with_the_four_forms(text: str) -> None:
 def test_the_most_specific_block_wins_whatever_the_order_in_the_file(order: list[str]) -> None:
     limits = {"*": "1/m", "[*.]a.test": "2/m", "*.a.test": "3/m", "b.a.test": "4/m"}
     written = {name: DomainSettings(max_msg_rate=Rate.parse(limits[name])) for name in order}
-    level = [blocks(written, "global")]
+    level = [Level(written, "global")]
     assert str(effective("b.a.test", level).settings.max_msg_rate) == "4/m"
     assert str(effective("a.test", level).settings.max_msg_rate) == "2/m"
     assert str(effective("c.test", level).settings.max_msg_rate) == "1/m"
 
 
+@given(
+    domain=st.sampled_from(["a.test", "b.a.test", "c.b.a.test", "aa.test", "test"]),
+    patterns=st.sets(
+        st.sampled_from(["*", "a.test", "*.a.test", "[*.]a.test", "b.a.test", "[*.]test", "*.test"])
+    ),
+)
+def test_walking_the_labels_finds_what_trying_every_pattern_finds(domain: str, patterns: set[str]) -> None:
+    found = [b.pattern.text for b in Level({p: DomainSettings() for p in patterns}).matching(domain)]
+    assert set(found) == {p for p in patterns if DomainPattern.parse(p).matches(domain)}
+    assert found == sorted(found, key=lambda text: DomainPattern.parse(text).specificity)
+
+
 def test_blocks_merge_and_each_value_names_its_block() -> None:
-    general = blocks({"*": DomainSettings(max_smtp_out=3, bounce_after=timedelta(days=1))}, "engine.domains")
-    own = blocks({"a.test": DomainSettings(max_smtp_out=9)}, "virtual-mta v1")
+    general = Level({"*": DomainSettings(max_smtp_out=3, bounce_after=timedelta(days=1))}, "engine.domains")
+    own = Level({"a.test": DomainSettings(max_smtp_out=9)}, "virtual-mta v1")
     merged = effective("a.test", [general, own])
     assert merged.settings.max_smtp_out == 9
     assert merged.settings.bounce_after == timedelta(days=1)
@@ -56,8 +81,8 @@ def test_blocks_merge_and_each_value_names_its_block() -> None:
 
 
 def test_a_virtual_mtas_block_beats_a_more_specific_global_one() -> None:
-    general = blocks({"a.test": DomainSettings(max_smtp_out=3)}, "engine.domains")
-    own = blocks({"*": DomainSettings(max_smtp_out=9)}, "virtual-mta v1")
+    general = Level({"a.test": DomainSettings(max_smtp_out=3)}, "engine.domains")
+    own = Level({"*": DomainSettings(max_smtp_out=9)}, "virtual-mta v1")
     assert effective("a.test", [general, own]).settings.max_smtp_out == 9
 
 
