@@ -16,6 +16,7 @@ from core.errors import DeliveryError
 from engine.smtp.client import ClientSession
 from engine.smtp.client_events import Event, Finished, Ready, Rejected, ShakeHands
 from engine.smtp.data import normalise
+from engine.smtp.dsn import Wishes
 from engine.smtp.outcome import Envelope, RecipientOutcome, Stage, TransactionResult
 from engine.smtp.reply import Reply, Speaker, local
 from engine.tls import IN_CLEAR, TlsWish
@@ -130,12 +131,13 @@ class OutboundConnection:
         *,
         eight_bit: bool = False,
         smtp_utf8: bool = False,
+        wishes: Wishes | None = None,
     ) -> TransactionResult:
         """Run one transaction. Never raises for what a peer does; cancelling it drops the connection."""
         if not self._session.is_ready:
             outcomes = tuple(RecipientOutcome(r, _NO_CONNECTION, Stage.CONNECT) for r in recipients)
             return TransactionResult(outcomes, usable=False)
-        envelope = Envelope(sender, tuple(recipients), normalise(content), eight_bit, smtp_utf8)
+        envelope = Envelope(sender, tuple(recipients), normalise(content), eight_bit, smtp_utf8, wishes)
         event = await self._wire.converse(self._session.transaction(envelope))
         return cast("Finished", event).result
 

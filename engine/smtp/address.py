@@ -6,11 +6,13 @@ unquoted local part (Japanese carriers gave out `a..b@` and `a.@` for years), an
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from core.errors import PeerError
+from engine.smtp import dsn
 
 POSTMASTER: Final = "postmaster"
 
@@ -50,6 +52,8 @@ class MailParameters:
     size: int | None = None
     eight_bit: bool = False
     smtp_utf8: bool = False
+    ret: str = ""
+    envid: str = ""
 
 
 NO_PARAMETERS: Final = MailParameters()
@@ -90,10 +94,10 @@ def parse_forward_path(text: str) -> tuple[str, str]:
 
 
 def parse_mail_parameters(text: str) -> MailParameters:
-    """Read `SIZE=…`, `BODY=…`, `SMTPUTF8`. Raises SyntaxRefused, 555 for those that we do not know."""
+    """Read SIZE, BODY, SMTPUTF8, RET, ENVID. Raises SyntaxRefused, 555 for those that we do not know."""
     if not text:
         return NO_PARAMETERS
-    size, eight_bit, smtp_utf8 = None, False, False
+    size, eight_bit, smtp_utf8, ret, envid = None, False, False, "", ""
     for keyword, value in _parameters(text).items():
         if keyword == "SIZE":
             size = _size(value)
@@ -101,15 +105,35 @@ def parse_mail_parameters(text: str) -> MailParameters:
             eight_bit = _body(value)
         elif keyword == "SMTPUTF8" and value is None:
             smtp_utf8 = True
+        elif keyword == "RET":
+            ret = _wish(dsn.parse_ret, value)
+        elif keyword == "ENVID":
+            envid = _wish(dsn.parse_envid, value)
         else:
             raise SyntaxRefused(555, "5.5.4", f"Parameter {keyword} is not supported")
-    return MailParameters(size, eight_bit, smtp_utf8)
+    return MailParameters(size, eight_bit, smtp_utf8, ret, envid)
 
 
-def refuse_rcpt_parameters(text: str) -> None:
-    """RCPT takes no parameter here: DSN (RFC 3461) is not offered. Raises SyntaxRefused."""
-    for keyword in _parameters(text):
-        raise SyntaxRefused(555, "5.5.4", f"Parameter {keyword} is not supported")
+def parse_rcpt_parameters(text: str) -> dsn.RecipientWish:
+    """Read NOTIFY and ORCPT. Raises SyntaxRefused, 555 for those that we do not know."""
+    if not text:
+        return dsn.NOTHING
+    notify = orcpt = ""
+    for keyword, value in _parameters(text).items():
+        if keyword == "NOTIFY":
+            notify = _wish(dsn.parse_notify, value)
+        elif keyword == "ORCPT":
+            orcpt = _wish(dsn.parse_orcpt, value)
+        else:
+            raise SyntaxRefused(555, "5.5.4", f"Parameter {keyword} is not supported")
+    return dsn.RecipientWish(notify, orcpt)
+
+
+def _wish(parse: Callable[[str | None], str], value: str | None) -> str:
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise SyntaxRefused(501, "5.5.4", str(error)) from error
 
 
 def _parameters(text: str) -> dict[str, str | None]:

@@ -10,7 +10,6 @@ from typing import Final
 
 _XTEXT: Final = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")
 _ORCPT: Final = re.compile(r"(?P<type>[A-Za-z0-9-]{1,40});(?P<text>(?:[!-*,-<>-~]|\+[0-9A-F]{2})+)\Z")
-_UTF8_ORCPT: Final = re.compile(r"utf-8;[^\x00-\x20\x7f-\x9f]+\Z", re.IGNORECASE)
 _CODED: Final = re.compile(r"\+([0-9A-F]{2})")
 _KINDS: Final = ("SUCCESS", "FAILURE", "DELAY")
 _MAX_ENVID: Final = 100
@@ -101,9 +100,9 @@ def parse_notify(value: str | None) -> str:
 
 
 def parse_orcpt(value: str | None) -> str:
-    """`rfc822;xtext`, or `utf-8;address` (RFC 6533). Raises ValueError."""
+    """`rfc822;xtext`, or `utf-8;` and RFC 6533's utf-8-addr-xtext. Raises ValueError."""
     text = value or ""
-    if len(text) > _MAX_ORCPT or not (_ORCPT.match(text) or _UTF8_ORCPT.match(text)):
+    if len(text) > _MAX_ORCPT or not _ORCPT.match(text):
         raise ValueError("ORCPT wants type;address with the address in xtext")
     return text
 

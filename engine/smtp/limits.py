@@ -1,5 +1,6 @@
 """Bounds of one server session, whether its peer may hand us mail, and what it may ask for first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,6 +31,10 @@ class Offers:
 PLAIN_SMTP = Offers()
 
 
+def _nobody(_recipient: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
     """Bounds of one session. Sizes in octets.
@@ -38,6 +43,7 @@ class ServerLimits:
     room for long addresses and all parameters; `max_junk` is how many NOOP, RSET, VRFY, HELP, HELO and
     EHLO may pass between two messages before each counts as an error (Postfix: smtpd_junk_command_limit).
     `max_login_failures` end the session (RFC 4954 section 4: clients are to be kept from guessing).
+    `open_to` says for which recipients everybody may send mail here (feedback loops, bounces).
     Text lines of a content have no bound of their own: they are relayed as they came.
     """
 
@@ -48,3 +54,4 @@ class ServerLimits:
     max_errors: int = 20
     max_junk: int = 100
     max_login_failures: int = 3
+    open_to: Callable[[str], bool] = _nobody

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from core.address import IpAddress
+from engine.smtp.dsn import Wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class ReceivedMessage:
     user: str = ""
     tls: str = ""
     cipher: str = ""
+    wishes: Wishes | None = None
 
     @property
     def protocol(self) -> str:

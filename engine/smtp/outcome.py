@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.smtp.dsn import Wishes
 from engine.smtp.reply import Reply
 
 
@@ -18,13 +19,17 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What to deliver. `content` has CR LF line ends throughout (`data.normalise`) and is not dot-stuffed."""
+    """What to deliver. `content` has CR LF line ends throughout (`data.normalise`) and is not dot-stuffed.
+
+    `wishes` go on to a peer that offers DSN.
+    """
 
     sender: str
     recipients: tuple[str, ...]
     content: bytes
     eight_bit: bool = False
     smtp_utf8: bool = False
+    wishes: Wishes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Final
 from core.address import IpAddress
 from core.errors import PeerError
 from engine.smtp import address, server_replies
+from engine.smtp.dsn import NOTHING, RecipientWish, Wishes
 from engine.smtp.limits import Authentication, Offers, Relaying, ServerLimits
 from engine.smtp.message import ReceivedMessage
 from engine.smtp.sasl import MECHANISMS
@@ -34,16 +35,19 @@ class Dialogue:
     __slots__ = (
         "_cipher",
         "_client",
+        "_envid",
         "_extended",
         "_limits",
         "_offers",
         "_peer",
         "_recipients",
         "_relaying",
+        "_ret",
         "_sender",
         "_smtp_utf8",
         "_tls",
         "_user",
+        "_wanted",
     )
 
     def __init__(self, limits: ServerLimits, peer: IpAddress, relaying: Relaying, offers: Offers) -> None:
@@ -61,6 +65,8 @@ class Dialogue:
         self._sender = ""
         self._recipients: list[str] = []
         self._smtp_utf8 = False
+        self._ret = self._envid = ""
+        self._wanted: list[RecipientWish] = []
 
     def secure(self, tls: str, cipher: str) -> None:
         """From here on TLS protects it; whatever was said before is forgotten (RFC 3207 section 4.2)."""
@@ -95,7 +101,15 @@ class Dialogue:
             user=self._user,
             tls=self._tls,
             cipher=self._cipher,
+            wishes=self._wishes,
         )
+
+    @property
+    def _wishes(self) -> Wishes | None:
+        """What the client wants to be told; None for nothing, which is nearly always."""
+        if not (self._ret or self._envid or any(wish is not NOTHING for wish in self._wanted)):
+            return None
+        return Wishes(self._ret, self._envid, tuple(self._wanted))
 
     def _ehlo(self, argument: str) -> bytes:
         self._greet(argument, extended=True)
@@ -104,7 +118,7 @@ class Dialogue:
             more.append(f"AUTH {' '.join(MECHANISMS)}")
         return server_replies.wire(
             250, None, self._limits.hostname, "PIPELINING", f"SIZE {self._limits.max_size}", "8BITMIME",
-            "ENHANCEDSTATUSCODES", "SMTPUTF8", *more, "HELP",
+            "ENHANCEDSTATUSCODES", "SMTPUTF8", "DSN", *more, "HELP",
         )  # fmt: skip
 
     @property
@@ -152,6 +166,7 @@ class Dialogue:
             raise CommandRefused(server_replies.TOO_BIG)
         _check_charset(sender, allowed=parameters.smtp_utf8)
         self._sender, self._smtp_utf8 = sender, parameters.smtp_utf8
+        self._ret, self._envid = parameters.ret, parameters.envid
         return server_replies.SENDER_OK
 
     def _rcpt(self, argument: str) -> bytes:
@@ -159,10 +174,9 @@ class Dialogue:
         if not prefix:
             raise CommandRefused(server_replies.wire(501, "5.5.4", "Syntax: RCPT TO:<address>"))
         recipient, rest = address.parse_forward_path(argument[prefix.end() :])
-        if rest:
-            address.refuse_rcpt_parameters(rest)
+        wish = address.parse_rcpt_parameters(rest)
         _check_charset(recipient, allowed=self._smtp_utf8)
-        if self._relaying is Relaying.DENIED:
+        if self._relaying is Relaying.DENIED and not self._limits.open_to(recipient):
             denied = f"Relaying denied: {self._peer} may not send mail through this server"
             raise CommandRefused(server_replies.wire(550, "5.7.1", denied))
         if len(self._recipients) >= self._limits.max_recipients:
@@ -170,6 +184,7 @@ class Dialogue:
         if recipient == address.POSTMASTER:
             recipient = f"{recipient}@{self._limits.hostname}"  # RFC 5321 section 2.3.5
         self._recipients.append(recipient)
+        self._wanted.append(wish)
         return server_replies.RECIPIENT_OK
 
     def _data(self, argument: str) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from engine.smtp import address
 from engine.smtp.data import stuff
+from engine.smtp.dsn import Wishes
 from engine.smtp.outcome import Envelope, RecipientOutcome, Stage
 from engine.smtp.reply import Reply, local
 
@@ -15,13 +16,14 @@ _NEEDS_UTF8 = local(550, "5.6.7", "the message needs SMTPUTF8, which the peer do
 class Transaction:
     """One envelope on its way. Recipients whose address could inject anything are answered by ourselves."""
 
-    __slots__ = ("_envelope", "_next", "_outcomes", "_sent", "accepted")
+    __slots__ = ("_envelope", "_next", "_outcomes", "_sent", "_wishes", "accepted")
 
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
         self._outcomes: list[RecipientOutcome | None] = [None] * len(envelope.recipients)
         self._sent: list[int] = []
         self._next = 0
+        self._wishes: Wishes | None = None
         self.accepted = 0
         for place, recipient in enumerate(envelope.recipients):
             if address.is_mailbox(recipient):
@@ -66,7 +68,11 @@ class Transaction:
             words.append("BODY=8BITMIME")
         if self._needs_utf8():
             words.append("SMTPUTF8")
-        return " ".join(words).encode() + b"\r\n"
+        line = " ".join(words)
+        if self._envelope.wishes and "DSN" in extensions:
+            self._wishes = self._envelope.wishes
+            line += self._wishes.mail_words()
+        return line.encode() + b"\r\n"
 
     def rcpt_command(self) -> bytes:
         """RCPT for the recipient whose reply is next."""
@@ -102,7 +108,8 @@ class Transaction:
         self._outcomes[place] = RecipientOutcome(self._envelope.recipients[place], reply, stage)
 
     def _rcpt(self, place: int) -> bytes:
-        return f"RCPT TO:<{self._envelope.recipients[place]}>\r\n".encode()
+        wish = str(self._wishes.of(place)) if self._wishes else ""
+        return f"RCPT TO:<{self._envelope.recipients[place]}>{wish}\r\n".encode()
 
     def _needs_utf8(self) -> bool:
         envelope = self._envelope
