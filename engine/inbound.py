@@ -45,6 +45,24 @@ class Host(Protocol):
     def forget(self, connection: "InboundConnection", peer: IpAddress) -> None: ...
 
 
+class _Inside(asyncio.Protocol):
+    """Keeps what comes through TLS until the session knows that there is TLS.
+
+    The first octets inside may be read before `start_tls` has returned. They come here and those in the
+    clear to the connection, so that neither can be taken for the other.
+    """
+
+    def __init__(self, connection: "InboundConnection") -> None:
+        self._connection = connection
+        self.early = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.early += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connection.connection_lost(exc)
+
+
 class InboundConnection(asyncio.Protocol):
     """Drives one session."""
 
@@ -140,9 +158,10 @@ class InboundConnection(asyncio.Protocol):
 
     async def _shake_hands(self, session: ServerSession, transport: asyncio.Transport) -> None:
         """From the 220 to the first octet inside TLS; a client that cannot is parted with."""
+        inside = _Inside(self)
         try:
             encrypted = await asyncio.get_running_loop().start_tls(
-                transport, self, self._host.tls(), server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
+                transport, inside, self._host.tls(), server_side=True, ssl_handshake_timeout=HANDSHAKE_SECONDS
             )
         except (OSError, asyncio.CancelledError) as error:
             log.info(
@@ -157,9 +176,10 @@ class InboundConnection(asyncio.Protocol):
             return
         self._transport, self._encrypted = encrypted, True
         self._read_paused = self._write_blocked = False
+        encrypted.set_protocol(self)
         found = secured(encrypted.get_extra_info("ssl_object"))
         session.secured(found.protocol, found.cipher)
-        self._after(session, [])
+        self._after(session, session.receive_data(inside.early) if inside.early else [])
 
     def _carry_out(self, session: ServerSession, event: ServerEvent) -> None:
         if isinstance(event, StartTls):
