@@ -28,9 +28,12 @@ from engine.queue.conduct import Conduct
 from engine.queue.item import QueuedRecipient, domain_of
 from engine.queue.queue import Lane, Parent, Queue
 from engine.reception import Reception
+from engine.reload import Reloads
 from engine.settings import EngineSettings
 from engine.shaping.book import ShapingBook
+from engine.shaping.ramps import Ramps
 from engine.spool.base import Spool
+from engine.spool_watch import SpoolWatch
 from engine.state import StateStore
 from engine.statistics import KEPT, Statistics
 
@@ -103,7 +106,10 @@ class Engine:
             settings, spool, self.accounting, clock, VirtualMtaChoice(settings), self.enqueue
         )
         self.sessions: Callable[[], int] = lambda: 0
-        self._sources = _sources(settings, binds or {})
+        self.reloads = Reloads(self)
+        self._sources = sources_of(settings, binds or {})
+        self._spool_watch = SpoolWatch(settings.spool, lambda: self.settings.spool_low, self.events)
+        self._ramps = Ramps()
         self._changed: set[Queue] = set()
         self._lease_poke = asyncio.Event()
         self._chores: list[asyncio.Task[None]] = []
@@ -193,6 +199,12 @@ class Engine:
         seen = {s.address: s for sources in self._sources.values() for s in sources if s is not ANY_SOURCE}
         return list(seen.values())
 
+    def take_sources(self, sources: dict[str, list[SourceIp]]) -> set[str]:
+        """Other source IPs from now on; the VirtualMTAs that have changed."""
+        before, self._sources = self._sources, sources
+        self.shaping.rebind(source for listed in sources.values() for source in listed)
+        return {name for name, listed in sources.items() if before.get(name) != listed}
+
     # -- chores ----------------------------------------------------------------------------------------
 
     async def _recover(self) -> None:
@@ -224,6 +236,7 @@ class Engine:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             await self.accounting.flush()
+            self._spool_watch.look()
             await self._send_notices()
             if self._changed:
                 changed, self._changed = self._changed, set()
@@ -251,10 +264,12 @@ class Engine:
             persistence.save_lease(self.state, self.leases, lease.key)
             self.events.add(EventKind.LEASE_ENDED, lease=lease.key, scope=str(lease.scope))
             log.info("Lease ended", extra={"event": "lease.ended", "lease": lease.key})
+        for lease in self._ramps.begun(self.leases.all(), self.clock.now()):
+            self.events.add(EventKind.LEASE_RAMPING, lease=lease.key, scope=str(lease.scope))
         self.reshape(self.shaping.parents())
 
 
-def _sources(settings: EngineSettings, binds: Mapping[IpAddress, IpAddress]) -> dict[str, list[SourceIp]]:
+def sources_of(settings: EngineSettings, binds: Mapping[IpAddress, IpAddress]) -> dict[str, list[SourceIp]]:
     """The source IPs of each VirtualMTA with the addresses to bind to."""
     found = {}
     for name, vmta in settings.virtual_mtas.items():

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -78,7 +78,7 @@ class EventLog:
         """The events after one, oldest first: all that are kept when the id is unknown, none for None."""
         return self._since(self._position(last_id))
 
-    async def follow(self, last_id: str | None = None) -> AsyncIterator[Event]:
+    async def follow(self, last_id: str | None = None) -> AsyncGenerator[Event]:
         """Events as they come, beginning after `last_id` (None: from now on), until `close`."""
         position = self._position(last_id)
         news = asyncio.Event()

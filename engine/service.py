@@ -18,16 +18,19 @@ from engine.api.app import application
 from engine.delivery.routing import split_host
 from engine.engine import Engine
 from engine.listener import Listener, ListenerSettings
+from engine.reload import Source
 from engine.settings import EngineSettings
 from engine.smtp.limits import ServerLimits
 from engine.spool.log import LogSpool
 from engine.state import StateStore
+from engine.validation import check
 from engine.submitters import Submitters
 from engine.tls import Certificate, verifying_context
 
 log = logging.getLogger(__name__)
 
 _SOCKET_MODE = 0o660
+_API_GRACE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,18 @@ async def running(
     settings: EngineSettings,
     clock: Clock,
     binds: Mapping[IpAddress, IpAddress] | None = None,
+    reload: Source | None = None,
 ) -> AsyncIterator[Running]:
     """An engine that takes mail, delivers and answers, for as long as the context is open.
 
-    Raises OperatorError when an address cannot be listened on or the spool is in use.
+    `reload` reads the configuration afresh. Raises OperatorError when an address cannot be listened on or
+    the spool is in use.
     """
     check(settings)
     spool = await LogSpool.open(settings.spool)
     engine = Engine(settings, clock, spool, StateStore(settings.spool / "state.db"), binds)
     listener = Listener(_listener_settings(settings), engine.reception.accept)
+    engine.reloads.source = reload
     engine.sessions = lambda: listener.sessions
     door = _ApiServer(engine)
     try:
@@ -73,35 +79,13 @@ async def serve(
     stop: asyncio.Event,
     binds: Mapping[IpAddress, IpAddress] | None = None,
     *,
+    reload: Source | None = None,
     started: Callable[[Running], None] = lambda _running: None,
 ) -> None:
     """Run until `stop` is set, then drain."""
-    async with running(settings, clock, binds) as run:
+    async with running(settings, clock, binds, reload) as run:
         started(run)
         await stop.wait()
-
-
-def check(settings: EngineSettings) -> None:
-    """What only shows when parts are put together. Raises OperatorError."""
-    if settings.default_virtual_mta not in {*settings.virtual_mtas, *settings.virtual_mta_pools}:
-        known = ", ".join(settings.virtual_mtas) or "none"
-        raise OperatorError(
-            f"engine.default-virtual-mta: there is no VirtualMTA {settings.default_virtual_mta!r};"
-            f" there is {known}"
-        )
-    if settings.submitters and not settings.tls and not settings.clear_login_on_loopback:
-        raise OperatorError(
-            "engine.submitters: nobody could log in, as AUTH is offered inside TLS alone;"
-            " set engine.tls, or clear-login-on-loopback for clients on this machine"
-        )
-    if settings.tls_trust:
-        verifying_context(settings.tls_trust)
-    api = settings.control_api
-    if not api.listen.startswith("unix:") and not any(token.token for token in api.tokens):
-        raise OperatorError(
-            f"engine.control-api: it listens on {api.listen} but has no tokens;"
-            " add one, or listen on unix:PATH"
-        )
 
 
 async def _listen(listener: Listener) -> None:
@@ -138,6 +122,7 @@ class _ApiServer:
 
     def __init__(self, engine: Engine) -> None:
         self._listen = engine.settings.control_api.listen
+        self._engine = engine
         self._app = application(engine)
         self._task: asyncio.Task[None] | None = None
         self._server: _QuietServer | None = None
@@ -152,12 +137,13 @@ class _ApiServer:
                 f"engine.control-api.listen: {self._listen} cannot be had: {error.strerror}"
             ) from error
         self.address = _address_of(listening)
-        config = uvicorn.Config(self._app, log_config=None, lifespan="off", access_log=False, ws="none")
+        config = uvicorn.Config(self._app, log_config=None, lifespan="off", access_log=False, ws="none", timeout_graceful_shutdown=_API_GRACE_SECONDS)
         self._server = _QuietServer(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]))
 
     async def stop(self) -> None:
-        """Finish the requests under way and stop."""
+        """Finish the requests under way and stop; those who follow events are let go."""
+        self._engine.events.close()
         if self._server and self._task:
             self._server.should_exit = True
             await self._task

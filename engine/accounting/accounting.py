@@ -15,6 +15,7 @@ from typing import Any
 from core.clock import NANOSECONDS, Clock
 from core.errors import OperatorError
 from engine.accounting.file import AccountingFile
+from engine.accounting.latency import Latency
 from engine.accounting.records import Record
 from engine.accounting.settings import AccountingFileSettings, RecordKind, WebhookSettings
 from engine.accounting.webhook import Webhook
@@ -50,7 +51,9 @@ class Accounting:
         self.webhooks = [Webhook(settings, clock) for settings in webhooks]
         self._wanted = {kind for target in self._targets for kind in target.file.settings.records}
         self._wanted |= {kind for settings in webhooks for kind in settings.records}
+        self._wanted.add(RecordKind.DELIVERED)  # for the latency
         self._records: list[Record] = []
+        self.latency = Latency()
         self.records: Counter[RecordKind] = Counter()
         self.write_errors = 0
         self.dropped = 0
@@ -95,6 +98,9 @@ class Accounting:
             target.file.close()
 
     def _write(self, records: list[Record], now: datetime) -> None:
+        for record in records:
+            if record.kind is RecordKind.DELIVERED and (queued := record.fields.get("timeQueued")):
+                self.latency.add(max(0.0, record.at.timestamp() - queued))
         for target in self._targets:
             self._write_to(target, records, now)
         for webhook in self.webhooks:

@@ -1,14 +1,20 @@
 """Who asks, and what they may do. A unix socket's file mode is its lock: whoever opens it is admin."""
 
 import hmac
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import uuid4
 
 from fastapi import Depends, Request
 
-from engine.api.problems import Forbidden, Unauthorised
+from engine.api.problems import Forbidden, TooManyRequests, Unauthorised
+from engine.api.tokens import TokenBook
+from engine.audit import Change
 from engine.engine import Engine
 from engine.settings import ControlApiSettings, TokenScope
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +28,25 @@ class Caller:
 SOCKET = Caller("socket", TokenScope.ADMIN)
 
 
+def engine_of(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
 def caller(request: Request) -> Caller:
-    """The client of a request. Raises Unauthorised."""
+    """The client of a request. Raises Unauthorised and TooManyRequests."""
     settings: ControlApiSettings = request.app.state.api
     if settings.listen.startswith("unix:"):
         return SOCKET
+    book: TokenBook = request.app.state.tokens
     kind, _, offered = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
-        for token in settings.tokens:
+        # tokens may have changed with a reload, the address may not
+        for token in engine_of(request).settings.control_api.tokens:
             known = token.token.get_secret_value() if token.token else ""
             if known and hmac.compare_digest(known.encode(), offered.strip().encode()):
+                if wait := book.use(token):
+                    raise TooManyRequests(f"token {token.name} may make {token.rate} requests", wait)
                 return Caller(token.name, token.scope)
     raise Unauthorised("send Authorization: Bearer TOKEN with a token of engine.control-api.tokens")
 
@@ -47,11 +62,39 @@ def needs(scope: TokenScope) -> Any:
     return Depends(check)
 
 
-def engine_of(request: Request) -> Engine:
-    engine: Engine = request.app.state.engine
-    return engine
+@dataclass(frozen=True, slots=True)
+class Scribe:
+    """Writes what a request changes into the audit."""
+
+    engine: Engine
+    actor: str
+    request_id: str
+
+    async def note(
+        self, action: str, subject: str, before: Any = None, after: Any = None, reason: str = ""
+    ) -> None:
+        """One change, on disk when this returns."""
+        await self.engine.audit.record(
+            Change(
+                actor=self.actor,
+                action=action,
+                subject=subject,
+                before=before,
+                after=after,
+                reason=reason,
+                request_id=self.request_id,
+            )
+        )
+
+
+def scribe(request: Request, who: Annotated[Caller, Depends(caller)]) -> Scribe:
+    """The request's id is the client's own (X-Request-Id) if it has a decent one."""
+    given = request.headers.get("x-request-id", "")
+    return Scribe(engine_of(request), who.name, given if _REQUEST_ID.match(given) else uuid4().hex)
 
 
 Reader = Annotated[Caller, needs(TokenScope.READ)]
 Operator = Annotated[Caller, needs(TokenScope.OPERATE)]
+Admin = Annotated[Caller, needs(TokenScope.ADMIN)]
 TheEngine = Annotated[Engine, Depends(engine_of)]
+Notes = Annotated[Scribe, Depends(scribe)]

@@ -2,8 +2,12 @@
 
 from fastapi import FastAPI
 
-from engine.api import leases, problems, queues, status
+from engine.api import leases, messages, problems, queues, status, upkeep
+from engine.api.bodies import BodyLimit
+from engine.api.tokens import TokenBook
 from engine.engine import Engine
+
+_JSON_OVERHEAD = 1024 * 1024
 
 
 def application(engine: Engine) -> FastAPI:
@@ -11,7 +15,10 @@ def application(engine: Engine) -> FastAPI:
     app = FastAPI(title="Tidegate engine", version="1", docs_url=None, redoc_url=None)
     app.state.engine = engine
     app.state.api = engine.settings.control_api
+    app.state.tokens = TokenBook(engine.clock)
     problems.install(app)
-    for module in (status, queues, leases):
+    # base64 makes four bytes of three
+    app.add_middleware(BodyLimit, most=engine.settings.max_message_size * 4 // 3 + _JSON_OVERHEAD)
+    for module in (status, queues, leases, messages, upkeep):
         app.include_router(module.router)
     return app

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.address import IpAddress
@@ -13,7 +13,7 @@ from core.limit import LimitChain
 from core.provider import EVERY
 from core.rate import Rate
 from engine import operations
-from engine.api.access import SOCKET, Caller, Operator, Reader, TheEngine
+from engine.api.access import SOCKET, Caller, Notes, Operator, Reader, TheEngine
 from engine.api.problems import PreconditionFailed
 from engine.engine import Engine
 from engine.operations import LeaseWish
@@ -97,6 +97,7 @@ async def show_lease(engine: TheEngine, _who: Reader, key: str, response: Respon
 async def put_lease(  # noqa: PLR0913 - FastAPI reads one parameter for each header
     engine: TheEngine,
     who: Operator,
+    notes: Notes,
     key: str,
     lease: Lease,
     response: Response,
@@ -112,7 +113,10 @@ async def put_lease(  # noqa: PLR0913 - FastAPI reads one parameter for each hea
     if dry_run:
         return _plan(engine, lease)
     wish = LeaseWish.NEW if if_none_match == "*" else LeaseWish.ANY
+    before = _told(engine.leases.get(key))
     stored = await operations.put_lease(engine, _signed(lease, who), wish)
+    if stored is not Stored.UNCHANGED:
+        await notes.note(f"lease.{stored}", key, before, _told(lease), lease.reason)
     response.status_code = 201 if stored is Stored.CREATED else 200
     kept = _held(engine, key)
     response.headers["ETag"] = etag(kept)
@@ -123,13 +127,17 @@ async def put_lease(  # noqa: PLR0913 - FastAPI reads one parameter for each hea
 async def delete_lease(
     engine: TheEngine,
     _who: Operator,
+    notes: Notes,
     key: str,
     if_match: Annotated[str | None, Header()] = None,
     tidegate_epoch: Annotated[int | None, Header()] = None,
+    reason: Annotated[str, Query(max_length=500)] = "",
 ) -> None:
     """Drop a lease; dropping what is not there is fine."""
     _check_match(engine, key, if_match)
-    await operations.delete_lease(engine, key, tidegate_epoch)
+    gone = await operations.delete_lease(engine, key, tidegate_epoch)
+    if gone is not None:
+        await notes.note("lease.deleted", key, before=_told(gone), reason=reason)
 
 
 @router.get("/v1/explain")
@@ -173,6 +181,12 @@ def _signed(lease: Lease, who: Caller) -> Lease:
     if lease.origin is not Origin.OPERATOR or who is SOCKET:
         return lease
     return lease.model_copy(update={"set_by": who.name})
+
+
+def _told(lease: Lease | None) -> dict[str, object] | None:
+    """A lease in the audit."""
+    wanted = {"scope", "directive", "value", "expires_at", "origin", "set_by", "epoch"}
+    return lease.model_dump(mode="json", include=wanted) if lease else None
 
 
 def _check_match(engine: Engine, key: str, if_match: str | None) -> None:

@@ -31,7 +31,16 @@ class Forbidden(OperatorError):  # noqa: N818 - the name of the HTTP status
     """The token may not do this."""
 
 
+class TooManyRequests(OperatorError):  # noqa: N818 - the name of the HTTP status
+    """The token asks more often than it may; `wait` in seconds."""
+
+    def __init__(self, message: str, wait: int) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
 _STATUS |= {
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     Unauthorised: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
@@ -48,7 +57,7 @@ def problem(status: HTTPStatus, detail: str, **more: Any) -> JSONResponse:
         "detail": detail,
         **more,
     }
-    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+    headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
     return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
 
 
@@ -62,7 +71,10 @@ def install(app: FastAPI) -> None:
 
 def _handler(status: HTTPStatus) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
     async def handle(_request: Request, error: Exception) -> JSONResponse:
-        return problem(status, str(error))
+        answer = problem(status, str(error))
+        if isinstance(error, TooManyRequests):
+            answer.headers["Retry-After"] = str(error.wait)
+        return answer
 
     return handle
 

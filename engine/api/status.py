@@ -2,7 +2,6 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -72,9 +71,3 @@ async def statistics(engine: TheEngine, _who: Reader, since: datetime) -> Minute
 async def healthy() -> dict[str, str]:
     """The process lives."""
     return {"status": "healthy"}
-
-
-@router.get("/-/ready")
-async def ready(engine: TheEngine) -> dict[str, Any]:
-    """It takes mail and delivers."""
-    return {"status": "ready", "queues": len(engine.queues)}

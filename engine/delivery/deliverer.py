@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -64,6 +64,10 @@ class Deliverer:
     @property
     def connections(self) -> int:
         return len(self._links)
+
+    def parents(self) -> Iterator[tuple[str, str]]:
+        """Source IP and provider of each open connection."""
+        return (link.connection.lane.parent.key for link in self._links.values())
 
     def pump(self) -> None:
         """Carry out what the scheduler has decided, and come back when its next timer is due."""

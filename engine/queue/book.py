@@ -77,6 +77,15 @@ class QueueBook:
         found = self._merged[held] = merge(held)
         return found
 
+    def take_directives(self, other: "QueueBook") -> None:
+        """The directives of another book hold from now on, for every queue there is too."""
+        for name in ("_vmtas", "_global", "_own", "_pool"):
+            setattr(self, name, getattr(other, name))
+        self._sent_to.clear()
+        for queue in self:
+            holds = self.effective(queue.domain, queue.vmta)
+            queue.settings, queue.origins = holds.settings, holds.origins
+
     def reroute(self, queue: Queue) -> Queue:
         """The queue that takes this one's mail: itself, or the end of its backoff-reroute chain."""
         seen = {queue.vmta}

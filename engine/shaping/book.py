@@ -58,6 +58,18 @@ class ShapingBook:
         """The parents that a scope covers, or all."""
         return [p for p in self._parents.values() if scope is None or _covers(scope, p)]
 
+    def take_limits(
+        self, providers: Mapping[str, ProviderSettings], warm_up: Sequence[WarmUpSettings]
+    ) -> None:
+        """Other limits of providers from now on; the caller reshapes parents and queues."""
+        self._providers, self._warm_up = providers, warm_up
+
+    def rebind(self, sources: Iterable[SourceIp]) -> None:
+        """Where source IPs bind to may have changed."""
+        known = {str(source.address): source for source in sources}
+        for parent in self._parents.values():
+            parent.source = known.get(str(parent.source.address), parent.source)
+
     def reshape_parent(self, parent: Parent, now: int, wall: datetime) -> None:
         """Give a parent the limiters that hold now; their state is kept."""
         parent.messages = self._limiters_of(self._parent_bounds(parent, MESSAGES, wall), now)
