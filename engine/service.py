@@ -23,9 +23,9 @@ from engine.settings import EngineSettings
 from engine.smtp.limits import ServerLimits
 from engine.spool.log import LogSpool
 from engine.state import StateStore
-from engine.validation import check
 from engine.submitters import Submitters
-from engine.tls import Certificate, verifying_context
+from engine.tls import Certificate
+from engine.validation import check
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,12 @@ async def running(
     check(settings)
     spool = await LogSpool.open(settings.spool)
     engine = Engine(settings, clock, spool, StateStore(settings.spool / "state.db"), binds)
-    listener = Listener(_listener_settings(settings), engine.reception.accept)
+    limits = ServerLimits(
+        hostname=settings.hostname,
+        max_size=settings.max_message_size,
+        open_to=engine.correspondence.intake.takes,
+    )
+    listener = Listener(_listener_settings(settings, limits), engine.reception.accept)
     engine.reloads.source = reload
     engine.sessions = lambda: listener.sessions
     door = _ApiServer(engine)
@@ -95,12 +100,12 @@ async def _listen(listener: Listener) -> None:
         raise OperatorError(f"engine.listen: {error.strerror}; is another mail server there?") from error
 
 
-def _listener_settings(settings: EngineSettings) -> ListenerSettings:
+def _listener_settings(settings: EngineSettings, limits: ServerLimits) -> ListenerSettings:
     hosts = [split_host(text, 25) for text in settings.listen]
     return ListenerSettings(
         addresses=tuple((host.name, host.port) for host in hosts),
         relay_from=settings.relay_from,
-        limits=ServerLimits(hostname=settings.hostname, max_size=settings.max_message_size),
+        limits=limits,
         max_sessions=settings.max_sessions,
         max_sessions_per_peer=settings.max_sessions,
         certificate=Certificate(settings.tls.certificate, settings.tls.key) if settings.tls else None,
@@ -137,7 +142,14 @@ class _ApiServer:
                 f"engine.control-api.listen: {self._listen} cannot be had: {error.strerror}"
             ) from error
         self.address = _address_of(listening)
-        config = uvicorn.Config(self._app, log_config=None, lifespan="off", access_log=False, ws="none", timeout_graceful_shutdown=_API_GRACE_SECONDS)
+        config = uvicorn.Config(
+            self._app,
+            log_config=None,
+            lifespan="off",
+            access_log=False,
+            ws="none",
+            timeout_graceful_shutdown=_API_GRACE_SECONDS,
+        )
         self._server = _QuietServer(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]))
 
