@@ -280,7 +280,7 @@ async def test_with_tls_required_a_peer_that_does_not_offer_it_gets_no_mail_in_t
         heard.append(await reader.read())
 
     async with scripted(script) as port:
-        with pytest.raises(ConnectFailed, match="450 4.7.4 TLS required but not offered") as failed:
+        with pytest.raises(ConnectFailed, match=r"450 4\.7\.4 TLS required but not offered") as failed:
             await dial(port, TlsPolicy.REQUIRED)
         await asyncio.sleep(0)
     assert failed.value.cause is ConnectCause.TLS

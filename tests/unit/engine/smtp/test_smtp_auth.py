@@ -78,7 +78,7 @@ def test_plain_in_two_steps_and_in_any_case() -> None:
 
 
 @pytest.mark.parametrize("initial", [True, False])
-def test_login_asks_for_the_name_and_the_password(initial: bool) -> None:
+def test_login_asks_for_the_name_and_the_password(*, initial: bool) -> None:
     made = session()
     if initial:
         assert said(made, b"AUTH LOGIN " + b64("ann") + b"\r\n") == b"334 UGFzc3dvcmQ6\r\n"

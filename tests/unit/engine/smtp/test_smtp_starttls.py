@@ -129,7 +129,7 @@ def test_a_policy_of_clear_text_says_no_starttls() -> None:
 
 
 @pytest.mark.parametrize("split", [True, False])
-def test_replies_injected_in_the_clear_behind_the_go_ahead_are_not_heard(split: bool) -> None:
+def test_replies_injected_in_the_clear_behind_the_go_ahead_are_not_heard(*, split: bool) -> None:
     session, _ = client(TlsPolicy.OPPORTUNISTIC, OFFER)
     evil = b"250-evil.example\r\n250 XEVIL\r\n250 ok\r\n"
     if split:
