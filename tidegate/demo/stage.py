@@ -50,6 +50,7 @@ class Stage:
     facts: dict[str, Any] = field(default_factory=dict)
     patience: float = 1.0
     checks: set[str] = field(default_factory=set)
+    sending: asyncio.Task[None] | None = None
     process: asyncio.subprocess.Process | None = None
     _database: Engine | None = None
 
@@ -66,6 +67,8 @@ class Stage:
         self.checks.add(name)
 
         async def alive() -> str | None:
+            if self.sending is not None and self.sending.done():
+                raise StepFailed(name, f"the traffic source ended: {self.sending.exception()!r}")
             if self.process is not None and self.process.returncode is not None:
                 raise StepFailed(name, f"`tidegate run` ended with exit code {self.process.returncode}")
             return await look()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -36,6 +37,7 @@ def tell(options: Options) -> int:
     try:
         return asyncio.run(_play(options, directory.resolve()))
     except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.stderr.write("stopped; everything that ran is taken down\n")
         return 130
     finally:
         if options.keep is None:
@@ -57,7 +59,7 @@ async def _play(options: Options, directory: Path) -> int:
         stage = Stage(lab, clock, console, directory, config, client, lab.traffic("demo", connections=16))
         stage.patience = max(1.0, SPEED / options.speed)
         _opening(stage, options)
-        sending = asyncio.create_task(stage.traffic.run(stage.streams))
+        sending = stage.sending = asyncio.create_task(stage.traffic.run(stage.streams))
         try:
             return await _acts(stage, proof=options.proof)
         finally:
