@@ -79,9 +79,7 @@ def _reroutes(document: Document, engine: EngineSettings) -> None:
             if target not in engine.virtual_mtas:
                 refuse_name(document, here, "virtual-mta", target, engine.virtual_mtas)
             elif path[1] == "virtual-mtas" and (circle := _circle(engine, str(path[2]), pattern)):
-                document.refuse(
-                    here, f"the reroutes go in a circle: {' → '.join(circle)}", "end it somewhere"
-                )
+                document.refuse(here, f"the reroutes go in a circle: {' → '.join(circle)}", "leave one out")
 
 
 def _circle(engine: EngineSettings, start: str, pattern: str) -> list[str]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.address import SourceIp
 from core.clock import NANOSECONDS
 from core.rate import Rate
-from engine.delivery.scheduler import Close, EndBackoff, Open, Resolve, Scheduler, Send
+from engine.delivery.scheduler import Close, EndBackoff, Open, Reenable, Resolve, Scheduler, Send
 from engine.directives import DEFAULTS, DomainSettings
 from engine.queue.item import QueuedMessage, QueuedRecipient
 from engine.queue.queue import NEVER, Connection, Lane, Parent, Queue
@@ -75,7 +75,7 @@ class World:
                         self.later(50 * MILLISECOND, lambda c=connection: self._open(c))
                     case Send(connection):
                         self._send(connection)
-                    case Close() | EndBackoff():
+                    case Close() | EndBackoff() | Reenable():
                         pass
 
     def _open(self, connection: Connection) -> None:
@@ -164,6 +164,27 @@ def test_queues_share_a_parents_limit_fairly_however_deep_they_are() -> None:
     shares = [world.total(domain=name) for name in names]
     assert 1_180 <= sum(shares) <= 1_206
     assert max(shares) - min(shares) <= 20
+
+
+def test_queue_priority_weighs_the_turns_at_a_shared_limit() -> None:
+    parent = parent_of("10.0.0.1", "6000/m")
+    world = World({"urgent.test": [parent], "bulk.test": [parent]})
+    world.add(queue_of("urgent.test", queue_priority=100), mail(5_000))
+    world.add(queue_of("bulk.test", queue_priority=25), mail(5_000))
+    world.run(20 * NANOSECONDS)
+    ratio = world.total(domain="urgent.test") / world.total(domain="bulk.test")
+    assert 1.0 < ratio <= 4.5
+
+
+def test_a_disabled_source_ip_is_left_out_until_its_time_is_over() -> None:
+    queue = queue_of("d.test")
+    queue.disabled_until["10.0.0.1"] = 30 * NANOSECONDS
+    world = World({"d.test": [parent_of("10.0.0.1"), parent_of("10.0.0.2")]})
+    world.add(queue, mail(20))
+    world.run(20 * NANOSECONDS)
+    assert world.total(address="10.0.0.2") == 20
+    world.scheduler.wake(30 * NANOSECONDS)
+    assert world.scheduler.commands() == [Reenable(queue, "10.0.0.1")]
 
 
 def test_a_transaction_never_takes_more_recipients_than_the_limit_has_left() -> None:

@@ -101,6 +101,29 @@ MISTAKES = {
         "engine:\n  smtp-pattern-lists:\n    default:\n      - {reply: '/(/', actions: mode=backoff}\n",
         4, "engine.smtp-pattern-lists.default[0]", "/(/ is not a regular expression", "",
     ),
+    "a pattern with actions that contradict each other": (
+        "engine:\n  smtp-pattern-lists:\n    own:\n      - {reply: '/x/', actions: 'skip-mx,bounce-queue'}\n",
+        4, "engine.smtp-pattern-lists.own[0]", "skip-mx and bounce-queue contradict each other", "leave one out",
+    ),
+    "a pool with a member that is not there": (
+        "engine:\n  virtual-mta-pools:\n    both:\n      members: {defualt: 1}\n",
+        4, "engine.virtual-mta-pools.both.members.defualt", "there is no virtual-mta 'defualt'", "did you mean default?",
+    ),
+    "a pool without members": (
+        "engine:\n  virtual-mta-pools:\n    both: {}\n",
+        3, "engine.virtual-mta-pools.both", "a pool without members leads nowhere", "write members: {NAME: 1}",
+    ),
+    "reroutes that go in a circle": (
+        "engine:\n  default-virtual-mta: a\n  virtual-mtas:\n"
+        "    a: {domains: {'*': {backoff-reroute-to-virtual-mta: b}}}\n"
+        "    b: {domains: {'*': {backoff-reroute-to-virtual-mta: a}}}\n",
+        4, "engine.virtual-mtas.a.domains.*.backoff-reroute-to-virtual-mta",
+        "the reroutes go in a circle: a → b → a", "leave one out",
+    ),
+    "a warm-up of an IP that nobody uses": (
+        "engine:\n  warm-up:\n    - {source-ip: 203.0.113.9, started: 2026-11-01, per-day: [50]}\n",
+        3, "engine.warm-up[0].source-ip", "no virtual-mta uses 203.0.113.9", "add it to one's source-ips",
+    ),
     "a control API open to everybody": (
         "engine:\n  control-api:\n    listen: 127.0.0.1:8025\n",
         3, "engine.control-api.listen", "asks for no token", "listen on unix:PATH",
