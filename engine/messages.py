@@ -63,9 +63,11 @@ class MessageFilter(BaseModel):
         return _fits(queue.domain, domain) and _fits(queue.vmta, vmta or "*")
 
     def takes(self, recipient: QueuedRecipient, now: datetime) -> bool:
+        """Whether it fits; never what came after the order was given, such as notices about the order."""
         message = recipient.message
         return (
-            _fits(message.sender or "<>", self.orig)
+            message.received_at <= now.timestamp()
+            and _fits(message.sender or "<>", self.orig)
             and _fits(recipient.address, self.rcpt)
             and _fits(message.job, self.job)
             and (self.id is None or _fits(format_id(message.id), self.id))

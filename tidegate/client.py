@@ -55,6 +55,14 @@ class EngineClient:
     def queue(self, domain: str, vmta: str) -> dict[str, Any]:
         return self._get(f"/v1/queues/{_part(domain)}/{_part(vmta)}")
 
+    def settings(self, domain: str, vmta: str) -> dict[str, Any]:
+        """The directives that hold for a queue, each with the block it comes from."""
+        return self._get(f"/v1/settings/{_part(domain)}/{_part(vmta)}")
+
+    def reload(self, *, dry_run: bool = False) -> dict[str, Any]:
+        """Have the configuration read again. Raises OperatorError when it is not taken."""
+        return self._ask("POST", "/-/reload", params={"dry_run": "true"} if dry_run else {})
+
     def leases(self) -> dict[str, Any]:
         return self._get("/v1/leases")
 

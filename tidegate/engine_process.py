@@ -1,21 +1,39 @@
 """`tidegate engine`: the delivery engine as a program of its own."""
 
 import asyncio
+import signal
+from collections.abc import Callable
 
 from engine import service
+from engine.reload import Configuration
+from engine.service import Running
 from tidegate import process
 from tidegate.config.load import Loaded
 
 
-def main(loaded: Loaded) -> int:
-    """Run the engine until a signal, then drain. Returns the exit code."""
-    config, clock = loaded.config, process.clock_of(loaded)
-    binds = {source.address: source.bind for source in config.source_ips}
+def main(loaded: Loaded, load: Callable[[], Loaded] | None = None) -> int:
+    """Run the engine until a signal, then drain. Returns the exit code.
+
+    `load` reads the configuration again, on SIGHUP and when the control API asks for it.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+    clock = process.clock_of(loaded)
+    first = _configuration(loaded)
+    reload = (lambda: _configuration(load())) if load else None
 
     async def serve(stop: asyncio.Event) -> None:
-        await service.serve(config.engine, clock, stop, binds)
+        await service.serve(first.settings, clock, stop, first.binds, reload=reload, started=_heed_hangup)
 
     return process.run("engine", loaded, serve, _fast_loop())
+
+
+def _configuration(loaded: Loaded) -> Configuration:
+    binds = {source.address: source.bind for source in loaded.config.source_ips}
+    return Configuration(loaded.config.engine, binds)
+
+
+def _heed_hangup(running: Running) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, running.engine.reloads.ask)
 
 
 def _fast_loop() -> process.LoopFactory | None:

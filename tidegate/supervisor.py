@@ -19,6 +19,7 @@ from tidegate.restarts import GiveUp, RestartIn, Restarts
 log = logging.getLogger(__name__)
 
 PROGRAMS = ("engine", "watch")
+RELOADS = "engine"
 DRAIN = timedelta(seconds=60)
 
 
@@ -51,13 +52,14 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
         keepers = [asyncio.create_task(self._keep(program)) for program in self.programs]
         try:
             await self._stopping.wait()
             await self._take_down()
             await asyncio.gather(*keepers)
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
         log.info("Stopped with exit code %d", self._code, extra={"event": "run.stopped", "code": self._code})
         return self._code
@@ -73,6 +75,13 @@ class Supervisor:
             extra={"event": "run.stopping"},
         )
         self._stopping.set()
+
+    def _asked_to_reload(self) -> None:
+        """Hand it on to the engine, the one program that reloads; the watch needs a restart."""
+        engine = self._children.get(RELOADS)
+        if engine is not None and engine.returncode is None:
+            log.info("The engine reloads its configuration", extra={"event": "run.reloading"})
+            engine.send_signal(signal.SIGHUP)
 
     async def _keep(self, program: str) -> None:
         restarts = Restarts()

@@ -10,15 +10,21 @@ from engine.engine import Engine
 _JSON_OVERHEAD = 1024 * 1024
 
 
+def routed() -> FastAPI:
+    """The routes, over no engine yet; enough for the OpenAPI document."""
+    app = FastAPI(title="Tidegate engine", version="1", docs_url=None, redoc_url=None)
+    problems.install(app)
+    for module in (status, queues, leases, messages, upkeep):
+        app.include_router(module.router)
+    return app
+
+
 def application(engine: Engine) -> FastAPI:
     """An ASGI application over one engine."""
-    app = FastAPI(title="Tidegate engine", version="1", docs_url=None, redoc_url=None)
+    app = routed()
     app.state.engine = engine
     app.state.api = engine.settings.control_api
     app.state.tokens = TokenBook(engine.clock)
-    problems.install(app)
     # base64 makes four bytes of three
     app.add_middleware(BodyLimit, most=engine.settings.max_message_size * 4 // 3 + _JSON_OVERHEAD)
-    for module in (status, queues, leases, messages, upkeep):
-        app.include_router(module.router)
     return app

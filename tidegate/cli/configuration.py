@@ -1,4 +1,4 @@
-"""`check-config`, `config example`."""
+"""`check-config`, `config example`, `reload`."""
 
 from typing import Annotated
 
@@ -11,6 +11,24 @@ from tidegate.cli.output import emit, emit_json, note
 
 group = typer.Typer(no_args_is_help=True, help="The configuration file.", epilog=EVERYWHERE)
 app.add_typer(group, name="config")
+
+
+@app.command("reload", epilog=EVERYWHERE)
+def reload(
+    context: typer.Context,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+) -> None:
+    """Have the running engine read its configuration again.
+
+    On a mistake nothing changes. What needs a restart is named.
+    """
+    from tidegate.cli import engine_view  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    with asked.client() as client:
+        document = client.reload(dry_run=dry_run)
+    emit_json(document) if asked.as_json else emit(engine_view.reloaded(document))
 
 
 @app.command("check-config", epilog=EVERYWHERE)

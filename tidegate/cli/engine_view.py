@@ -6,7 +6,7 @@ from typing import Any
 
 from core.limit import LimitChain, LimitTerm
 from core.text import printable
-from tidegate.cli.output import ago, block, moment, read_time
+from tidegate.cli.output import ago, block, moment, read_time, table
 
 
 def status(document: Mapping[str, Any]) -> str:
@@ -52,6 +52,35 @@ def leases(found: Sequence[Mapping[str, Any]], now: datetime) -> str:
             )
         )
     return "\n".join([*lines, f"{len(found)} lease{'s' if len(found) != 1 else ''}"])
+
+
+def settings(document: Mapping[str, Any]) -> str:
+    """PowerMTA's `show settings`: every directive that is set, its value, and where it comes from."""
+    rows = [
+        (one["name"], _written(one["value"]), one["origin"])
+        for one in document.get("directives", [])
+        if one["value"] is not None
+    ]
+    return table(("directive", "value", "from"), rows)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value) or "none"
+    return str(value)
+
+
+def reloaded(document: Mapping[str, Any]) -> str:
+    """What a reload changed, or would."""
+    changes, later = document.get("changes", []), document.get("needs_restart", [])
+    if not changes and not later:
+        return "Nothing has changed."
+    head = "Would change" if document.get("dry_run") else "Changed"
+    parts = [f"{head}:\n" + "\n".join(f"  {printable(text, 1_000)}" for text in changes)] if changes else []
+    parts += ["Needs a restart:\n" + "\n".join(f"  {printable(text, 1_000)}" for text in later)] if later else []
+    return "\n".join(parts)
 
 
 def _provider(name: object) -> str:

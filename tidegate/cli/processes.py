@@ -21,10 +21,11 @@ def run(context: typer.Context) -> int:
 
 @app.command(epilog=EVERYWHERE)
 def engine(context: typer.Context) -> int:
-    """Run the delivery engine alone."""
+    """Run the delivery engine alone. SIGHUP reloads its configuration."""
     from tidegate.engine_process import main  # noqa: PLC0415
 
-    return main(invocation.of(context).load())
+    asked = invocation.of(context)
+    return main(asked.load(), asked.load)
 
 
 @app.command(epilog=EVERYWHERE)

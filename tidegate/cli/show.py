@@ -89,6 +89,23 @@ def status(context: typer.Context) -> None:
     emit_json({"schema": "status/v1", **document}) if asked.as_json else emit(engine_view.status(document))
 
 
+@show.command("settings", epilog=EVERYWHERE)
+def settings(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="domain/vmta", help="A queue; it need not hold mail.")],
+) -> None:
+    """The directives that hold for a queue, each with the block it comes from."""
+    from tidegate.cli import engine_view  # noqa: PLC0415
+
+    domain, slash, vmta = name.rpartition("/")
+    if not slash or not domain or not vmta:
+        raise UsageError(f"{name!r} is not a queue; write domain/vmta")
+    asked = invocation.of(context)
+    with asked.client() as client:
+        document = client.settings(domain, vmta)
+    emit_json(document) if asked.as_json else emit(engine_view.settings(document))
+
+
 @show.command("leases", epilog=EVERYWHERE)
 def leases(context: typer.Context) -> None:
     """Limits put on at run time, by whom, why, until when."""
