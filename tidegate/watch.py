@@ -58,6 +58,8 @@ class Watch:
     _engine: Engine = field(init=False)
     _jobs: Jobs = field(init=False)
     _watcher: Watcher = field(init=False)
+    _reconciler: Reconciler = field(init=False)
+    _helm: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Open the database, start the jobs, wait, and take everything down in order.
@@ -71,7 +73,8 @@ class Watch:
         collectors = self._collectors()
         link = driver.connect(self.config.controller.engine)
         try:
-            self._plan_jobs(collectors, Reconciler(self._engine, link, self.config.controller))
+            self._reconciler = Reconciler(self._engine, link, self.config.controller)
+            self._plan_jobs(collectors)
             self._jobs.start()
             log.info(
                 "Watching %d IPs; the controller is in mode %s",
@@ -102,7 +105,7 @@ class Watch:
             found.append(SndsCollector(monitor.snds))
         return found
 
-    def _plan_jobs(self, collectors: Sequence[Collector], reconciler: Reconciler) -> None:
+    def _plan_jobs(self, collectors: Sequence[Collector]) -> None:
         intervals = {
             "dnsbl": self.config.monitor.dnsbl.interval,
             "sender-score": self.config.monitor.sender_score.interval,
@@ -121,7 +124,7 @@ class Watch:
         self._jobs.every(
             "controller",
             self.config.controller.interval,
-            lambda: self._control(reconciler),
+            self._control,
             first=FIRST + STAGGER * len(collectors),
         )
         digests.plan(self._jobs, self._engine, self.clock, self.config.monitor, self._at_desk)
@@ -131,10 +134,16 @@ class Watch:
 
         async def one_round() -> None:
             collected = await collector.collect(fleet, self.clock.now())
-            result = await self._at_desk(lambda: self._watcher.take(collected))
-            self._look_again(collector, result)
+            await self._take_in(collector, collected)
 
         return one_round
+
+    async def _take_in(self, collector: Collector, collected: Collected) -> None:
+        """Detect; what changes is acted on at once, so that the first mail tells what was done about it."""
+        result = await self._at_desk(lambda: self._watcher.take(collected))
+        self._look_again(collector, result)
+        if result.changes:
+            await self._control()
 
     def _look_again(self, collector: Collector, result: WatchResult) -> None:
         """Ask a list once more about an IP that it may list; only lists have second looks."""
@@ -149,16 +158,16 @@ class Watch:
     def _second_look(self, collector: DnsblCollector, wanted: LookAgain) -> Work:
         async def look() -> None:
             reading: Reading = await collector.look_again(wanted.ip, wanted.metric, self.clock.now())
-            result = await self._at_desk(lambda: self._watcher.take(Collected(collector.name, [reading])))
-            self._look_again(collector, result)
+            await self._take_in(collector, Collected(collector.name, [reading]))
 
         return look
 
     async def _tick(self) -> None:
         await self._at_desk(self._watcher.tick)
 
-    async def _control(self, reconciler: Reconciler) -> None:
-        report = await reconciler.tick(self.clock.now())
+    async def _control(self) -> None:
+        async with self._helm:
+            report = await self._reconciler.tick(self.clock.now())
         self._note(report)
         if report.planned:
             await self._at_desk(lambda: self._mail_plan(report))
