@@ -8,12 +8,14 @@ from datetime import timedelta
 
 from core.clock import NANOSECONDS, Clock
 from core.errors import DeliveryError, SpoolError
+from engine.delivery.commands import Close, EndBackoff, Open, Reenable, Resolve, Send
 from engine.delivery.encryption import Encryption
 from engine.delivery.outcome import lane_wait
 from engine.delivery.results import Results
 from engine.delivery.routing import Host, Route, Router, Unroutable
-from engine.delivery.scheduler import Close, EndBackoff, Open, Reenable, Resolve, Scheduler, Send
+from engine.delivery.scheduler import Scheduler
 from engine.directives import DomainSettings
+from engine.mail import verp
 from engine.outbound import ConnectCause, ConnectFailed, OutboundConnection, Timeouts
 from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.modes import ModeEvent
@@ -54,6 +56,7 @@ class Deliverer:
     hostname: str
     make_lanes: Callable[[Queue, str], list[Lane]]
     encryption: Encryption
+    sent: Callable[[Lane, bytes, list[tuple[QueuedRecipient, Reply]]], None]
     _links: dict[int, _Link] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
@@ -187,6 +190,7 @@ class Deliverer:
                 link.peer, link.connection.host = peer, host.name
                 link.connection.tls_protocol = link.socket.tls_protocol
                 link.connection.tls_cipher = link.socket.tls_cipher
+                link.connection.takes_dsn = "DSN" in link.socket.extensions
                 self.scheduler.opened(link.connection, self.clock.monotonic_ns())
                 self._await_work(link)
                 self.pump()
@@ -283,19 +287,22 @@ class Deliverer:
             return True, [(r, reply) for r in batch.recipients]
         try:
             result = await socket.deliver(
-                message.sender,
+                _sender(lane, batch),
                 [r.address for r in batch.recipients],
                 content,
                 eight_bit=message.eight_bit,
                 smtp_utf8=message.smtp_utf8,
+                wishes=message.wishes and message.wishes.only(r.index for r in batch.recipients),
             )
         except Exception:
             # our own fault must not strand the recipients: they are tried again over a new connection
             log.exception("A transaction failed on our side", extra={"event": "delivery.internal_error"})
             reply = local(451, "4.3.0", "internal error")
             return False, [(r, reply) for r in batch.recipients]
-        replies = [outcome.reply for outcome in result.outcomes]
-        return result.usable, list(zip(batch.recipients, replies, strict=True))
+        answers = [outcome.reply for outcome in result.outcomes]
+        replies = list(zip(batch.recipients, answers, strict=True))
+        self.sent(lane, content, replies)
+        return result.usable, replies
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
@@ -309,6 +316,12 @@ class Deliverer:
             log.error(
                 "A delivery task failed", exc_info=task.exception(), extra={"event": "delivery.task_failed"}
             )
+
+
+def _sender(lane: Lane, batch: Batch) -> str:
+    if lane.queue.settings.verp and len(batch.recipients) == 1:
+        return verp.encode(batch.message.sender, batch.recipients[0].address)
+    return batch.message.sender
 
 
 def _timeouts(settings: DomainSettings) -> Timeouts:

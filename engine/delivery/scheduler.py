@@ -7,8 +7,8 @@ messages.
 """
 
 import itertools
-from dataclasses import dataclass
 
+from engine.delivery.commands import Close, Command, EndBackoff, Open, Reenable, Resolve, Send
 from engine.delivery.timers import Timers
 from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.queue import NEVER, Connection, ConnectionState, Lane, Parent, Queue
@@ -18,52 +18,6 @@ QUANTUM = 10
 """Recipients that a lane of usual priority may send in one turn while others wait at the same parent."""
 
 _USUAL_PRIORITY = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Resolve:
-    """Find the route of a queue, then call `routed` or `unroutable`."""
-
-    queue: Queue
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Open a connection, then call `opened` or `open_failed`."""
-
-    connection: Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send the connection's batch, then call `finished`."""
-
-    connection: Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Close an idle connection."""
-
-    connection: Connection
-
-
-@dataclass(frozen=True, slots=True)
-class EndBackoff:
-    """The queue's backoff-to-normal-after has passed."""
-
-    queue: Queue
-
-
-@dataclass(frozen=True, slots=True)
-class Reenable:
-    """The time is over for which a source IP was disabled in a queue."""
-
-    queue: Queue
-    address: str
-
-
-Command = Resolve | Open | Send | Close | EndBackoff | Reenable
 
 
 class Scheduler:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from core.address import SourceIp
 from core.clock import NANOSECONDS
 from core.rate import Rate
-from engine.delivery.scheduler import Close, EndBackoff, Open, Reenable, Resolve, Scheduler, Send
+from engine.delivery.commands import Close, EndBackoff, Open, Reenable, Resolve, Send
+from engine.delivery.scheduler import Scheduler
 from engine.directives import DEFAULTS, DomainSettings
 from engine.queue.item import QueuedMessage, QueuedRecipient
 from engine.queue.queue import NEVER, Connection, Lane, Parent, Queue
