@@ -13,6 +13,7 @@ from engine import persistence
 from engine.accounting import Accounting
 from engine.audit import Audit
 from engine.classification import shipped_catalogue
+from engine.correspondence import Correspondence
 from engine.delivery.deliverer import Deliverer
 from engine.delivery.encryption import Encryption
 from engine.delivery.reactions import Reactions
@@ -32,6 +33,8 @@ from engine.reload import Reloads
 from engine.settings import EngineSettings
 from engine.shaping.book import ShapingBook
 from engine.shaping.ramps import Ramps
+from engine.smtp.message import ReceivedMessage
+from engine.smtp.reply import Reply
 from engine.spool.base import Spool
 from engine.spool_watch import SpoolWatch
 from engine.state import StateStore
@@ -75,6 +78,9 @@ class Engine:
         self.notices = Notices(settings.hostname)
         self.conduct = Conduct(clock, self.queue_changed, self.notices.put, self.events.add)
         reactions = Reactions(pattern_lists(settings.smtp_pattern_lists), self.conduct, clock)
+        self.correspondence = Correspondence(
+            settings, spool, self.statistics, self.accounting, clock, self._accept
+        )
         self.results = Results(
             self.scheduler,
             spool,
@@ -84,6 +90,7 @@ class Engine:
             reactions,
             self.conduct,
             clock,
+            self.correspondence.returns,
         )
         router = Router(
             settings.routes,
@@ -101,9 +108,17 @@ class Engine:
             settings.hostname,
             self.make_lanes,
             Encryption(clock, settings.tls_trust),
+            self.correspondence.sent,
         )
         self.reception = Reception(
-            settings, spool, self.accounting, clock, VirtualMtaChoice(settings), self.enqueue
+            settings,
+            spool,
+            self.accounting,
+            clock,
+            VirtualMtaChoice(settings),
+            self.enqueue,
+            self.correspondence,
+            lambda domain, vmta: self.queues.queue(domain, vmta).settings,
         )
         self.sessions: Callable[[], int] = lambda: 0
         self.reloads = Reloads(self)
@@ -135,6 +150,7 @@ class Engine:
         await self.deliverer.drain(grace)
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*self._chores, return_exceptions=True)
+        await self.correspondence.close()
         await self.spool.close()
         persistence.save_queues(self.state, self.queues)
         persistence.save_statistics(self.state, self.statistics, self.clock.now() - KEPT)
@@ -205,6 +221,9 @@ class Engine:
         self.shaping.rebind(source for listed in sources.values() for source in listed)
         return {name for name, listed in sources.items() if before.get(name) != listed}
 
+    async def _accept(self, message: ReceivedMessage) -> Reply:
+        return await self.reception.accept(message)
+
     # -- chores ----------------------------------------------------------------------------------------
 
     async def _recover(self) -> None:
@@ -236,6 +255,7 @@ class Engine:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             await self.accounting.flush()
+            await self.correspondence.flush(self.clock.now())
             self._spool_watch.look()
             await self._send_notices()
             if self._changed:

@@ -1,17 +1,22 @@
 """From a received message to a stored and queued one; the 250 comes only after the disk has it."""
 
+import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 
 from core.clock import Clock
 from core.errors import OperatorError
 from engine.accounting import Accounting
+from engine.correspondence import Correspondence
+from engine.directives import DomainSettings
+from engine.mail.trace import trace_id
 from engine.queue.book import VirtualMtaChoice
 from engine.queue.item import QueuedMessage, QueuedRecipient, domain_of
 from engine.settings import EngineSettings
+from engine.smtp import dsn
 from engine.smtp.message import ReceivedMessage
 from engine.smtp.reply import Reply
 from engine.spool.base import MessageId, NewMessage, Spool, StoredMessage, format_id
@@ -49,12 +54,12 @@ def read_instructions(content: bytes) -> Instructions:
     )
 
 
-def received_field(message: ReceivedMessage, hostname: str, at: datetime) -> bytes:
-    """The trace field that we prepend (RFC 5321 section 4.4)."""
+def received_field(message: ReceivedMessage, hostname: str, at: datetime, trace: bytes) -> bytes:
+    """The trace field that we prepend (RFC 5321 section 4.4); reports about the message show its id."""
     literal = f"IPv6:{message.peer}" if message.peer.version == 6 else str(message.peer)
     text = (
         f"Received: from {message.helo} ([{literal}])\r\n"
-        f"\tby {hostname} with {message.protocol};\r\n"
+        f"\tby {hostname} with {message.protocol} id {trace.hex()};\r\n"
         f"\t{format_datetime(at)}\r\n"
     )
     return text.encode("utf-8")
@@ -70,31 +75,50 @@ class Reception:
     clock: Clock
     choice: VirtualMtaChoice
     enqueue: Callable[[str, str, list[QueuedRecipient]], None]
+    correspondence: Correspondence
+    directives: Callable[[str, str], DomainSettings]
 
     async def accept(self, received: ReceivedMessage) -> Reply:
         """Store and queue; the reply to the final dot. Raises SpoolFull and SpoolError."""
         asked = read_instructions(received.content)
         if asked.hops > _MAX_HOPS:
             return Reply(554, "5.4.6", ("Too many Received fields: the message goes in circles",))
+        if self.correspondence.intake.active:
+            recipients = await self.correspondence.divert(received.recipients, received.content)
+            if not recipients:
+                await self.accounting.flush()
+                return Reply(250, "2.0.0", ("taken as a report",))
+            if recipients != list(received.recipients):
+                received = replace(received, recipients=tuple(recipients), wishes=None)
         try:
             vmta = self.choice.choose(asked.vmta)
         except OperatorError as error:
             return Reply(550, "5.7.1", (str(error),))
         now = self.clock.now()
+        trace = trace_id(now.timestamp(), os.urandom(8))
         message = NewMessage(
             sender=received.sender,
             recipients=received.recipients,
-            content=received_field(received, self.settings.hostname, now) + asked.content,
+            content=received_field(received, self.settings.hostname, now, trace)
+            + await self._signed(asked.content, vmta, received.recipients),
             vmta=vmta,
             job=asked.job,
             eight_bit=received.eight_bit,
             smtp_utf8=received.smtp_utf8,
             received_at=now,
             peer=str(received.peer),
+            wishes=received.wishes.dump() if received.wishes else "",
         )
         message_id = await self.spool.store(message)
         self._queue(message_id, message, received.user)
         return Reply(250, "2.0.0", (f"queued as {format_id(message_id)}",))
+
+    async def _signed(self, content: bytes, vmta: str, recipients: tuple[str, ...]) -> bytes:
+        """With DKIM signatures, unless every recipient's domain block says `dkim-sign: false`."""
+        signer = self.correspondence.signer
+        if signer.active and any(self.directives(domain_of(r), vmta).dkim_sign for r in recipients):
+            return await signer.signed(content)
+        return content
 
     def restore(self, stored: StoredMessage) -> Iterable[tuple[QueuedRecipient, datetime | None]]:
         """A message found in the spool at start: its recipients, and when each may be tried."""
@@ -109,6 +133,7 @@ class Reception:
             envelope.eight_bit,
             envelope.smtp_utf8,
             envelope.received_at.timestamp(),
+            dsn.load(envelope.wishes),
         )
         for pending in stored.pending:
             yield QueuedRecipient(queued, pending.index, pending.attempts), pending.next_attempt_at
@@ -124,6 +149,7 @@ class Reception:
             message.eight_bit,
             message.smtp_utf8,
             message.received_at.timestamp(),
+            dsn.load(message.wishes),
         )
         by_domain: dict[str, list[QueuedRecipient]] = {}
         for index, address in enumerate(message.recipients):

@@ -33,12 +33,16 @@ _DRAIN_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A recipient that needs no further attempt, why, and where that was said (`host (address)` or empty)."""
+    """A recipient that needs no further attempt, why, and where that was said (`host (address)` or empty).
+
+    `told_by_peer`: a delivery about which the peer has taken it upon itself to tell (it offers DSN).
+    """
 
     recipient: QueuedRecipient
     settled: Settled
     reply: Reply
     peer: str = ""
+    told_by_peer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Returns:
             case Settled.BOUNCED | Settled.EXPIRED:
                 return wish.wants_failure
             case Settled.DELIVERED:
-                return wish.wants_success
+                return wish.wants_success and not ended.told_by_peer
             case _:
                 return False
 

@@ -26,6 +26,11 @@ class Signer:
             most = min(_MAX_THREADS, os.cpu_count() or 1)
             self._threads = ThreadPoolExecutor(most, thread_name_prefix="dkim")
 
+    @property
+    def active(self) -> bool:
+        """Whether there is any key."""
+        return self._threads is not None
+
     async def signed(self, content: bytes) -> bytes:
         """The message with a signature of each key of its From domain on top, or as it was."""
         if self._threads is None:

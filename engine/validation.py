@@ -2,6 +2,7 @@
 
 from core.errors import OperatorError
 from engine.settings import EngineSettings
+from engine.signing import load_keys
 from engine.tls import verifying_context
 
 
@@ -18,6 +19,11 @@ def check(settings: EngineSettings) -> None:
             "engine.submitters: nobody could log in, as AUTH is offered inside TLS alone;"
             " set engine.tls, or clear-login-on-loopback for clients on this machine"
         )
+    vmta = settings.dsn.virtual_mta
+    if vmta is not None and vmta not in {*settings.virtual_mtas, *settings.virtual_mta_pools}:
+        known = ", ".join(settings.virtual_mtas) or "none"
+        raise OperatorError(f"engine.dsn.virtual-mta: there is no VirtualMTA {vmta!r}; there is {known}")
+    load_keys(settings.dkim_keys)
     if settings.tls_trust:
         verifying_context(settings.tls_trust)
     api = settings.control_api

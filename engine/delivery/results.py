@@ -17,6 +17,7 @@ from engine.queue.insight import QueueError, RecipientEvent
 from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.modes import ModeEvent
 from engine.queue.queue import Connection, Lane, Queue
+from engine.returns import Ended, Returns
 from engine.smtp.reply import Reply, Speaker
 from engine.spool.base import MessageId, Settled, Spool
 from engine.statistics import Statistics
@@ -47,6 +48,7 @@ class Results:
     reactions: Reactions
     conduct: Conduct
     clock: Clock
+    returns: Returns
 
     def sending(self, lane: Lane, batch: Batch) -> None:
         """A batch goes out: its recipients count as attempted from now on."""
@@ -68,14 +70,19 @@ class Results:
         lane, now = connection.lane, self.clock.now()
         turned_away: list[QueuedRecipient] = []
         acting: dict[Pattern, Reply] = {}
+        ended: list[Ended] = []
         for recipient, reply in replies:
             pattern = self.reactions.pattern(lane.queue, reply)
             if pattern is not None:
                 acting.setdefault(pattern, reply)
             verdict = self._recipient(connection, recipient, reply, pattern, peer, now)
             connection.errors += verdict.fate is not Fate.DELIVERED
+            if verdict.is_final and not _is_settled(verdict, recipient):
+                ended.append(Ended(recipient, _SETTLED[verdict.fate], reply, peer, connection.takes_dsn))
             if verdict.fate is Fate.TURNED_AWAY:
                 turned_away.append(recipient)
+        if ended:
+            self.returns.end(ended)
         lane.queue.ready.extendleft(reversed(turned_away))
         for pattern, reply in acting.items():
             self._act(pattern, lane, reply, peer)
@@ -155,8 +162,9 @@ class Results:
         outcome: Settled = Settled.BOUNCED,
     ) -> None:
         """Settle recipients that the caller has taken out of their queue, without an attempt."""
+        recipients = list(recipients)
+        self.returns.end(Ended(recipient, outcome, reply) for recipient in recipients)
         for recipient in recipients:
-            self.spool.settle(MessageId(recipient.message.id), recipient.index, outcome)
             queue.size -= recipient.message.size
             self._book(queue, recipient, reply, "bounced", "", self.clock.now())
 
@@ -205,7 +213,8 @@ class Results:
     ) -> None:
         message_id = MessageId(recipient.message.id)
         if verdict.is_final:
-            self.spool.settle(message_id, recipient.index, _SETTLED[verdict.fate])
+            if _is_settled(verdict, recipient):
+                self.spool.settle(message_id, recipient.index, _SETTLED[verdict.fate])
             queue.size -= recipient.message.size
             return
         text = printable(reply.text, 200)
@@ -250,6 +259,11 @@ class Results:
             dlvTlsCipher=(connection.tls_cipher if connection else "") or None,
             id=message.id,
         )
+
+
+def _is_settled(verdict: Verdict, recipient: QueuedRecipient) -> bool:
+    """Whether there is nobody to tell: the plain delivery, where nothing may be spent."""
+    return verdict.fate is Fate.DELIVERED and recipient.message.wishes is None
 
 
 def _ns(duration: timedelta) -> int:

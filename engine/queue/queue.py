@@ -58,6 +58,7 @@ class Connection:
     host: str = ""
     tls_protocol: str = ""
     tls_cipher: str = ""
+    takes_dsn: bool = False
     wake_at: int = NEVER
 
 
