@@ -109,6 +109,8 @@ def parse_mail_parameters(text: str) -> MailParameters:
             ret = _wish(dsn.parse_ret, value)
         elif keyword == "ENVID":
             envid = _wish(dsn.parse_envid, value)
+        elif keyword == "AUTH" and value is not None:
+            continue  # RFC 4954 section 5: to be taken, and to be believed from peers alone that we trust
         else:
             raise SyntaxRefused(555, "5.5.4", f"Parameter {keyword} is not supported")
     return MailParameters(size, eight_bit, smtp_utf8, ret, envid)

@@ -75,8 +75,15 @@ async def mailbox(
 async def send(run: Running, *recipients: str, content: bytes = TEXT, sender: str = "a@b.example") -> None:
     """Hand the engine one message."""
     host, port = run.smtp[0]
+    international = not (sender + "".join(recipients)).isascii()
     await aiosmtplib.send(
-        content, sender=sender, recipients=list(recipients), hostname=host, port=port, start_tls=False
+        content,
+        sender=sender,
+        recipients=list(recipients),
+        mail_options=["SMTPUTF8", "BODY=8BITMIME"] if international else [],
+        hostname=host,
+        port=port,
+        start_tls=False,
     )
 
 

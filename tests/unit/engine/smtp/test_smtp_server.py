@@ -240,6 +240,12 @@ def test_verbs_and_keywords_may_be_in_any_case_and_a_space_after_the_colon_is_fo
     assert made.state is State.RECIPIENTS
 
 
+def test_who_wrote_it_may_be_named_in_auth_and_is_not_believed() -> None:
+    made = session(b"EHLO x\r\n")
+    made.receive_data(b"MAIL FROM:<a@b> AUTH=<>\r\nRSET\r\nMAIL FROM:<a@b> AUTH=e+3Dmc2@example.com\r\n")
+    assert codes(made.data_to_send()) == [250, 250, 250]
+
+
 def test_smtp_utf8_must_be_declared() -> None:
     made = session("EHLO x\r\nMAIL FROM:<bü@b> SMTPUTF8\r\nRCPT TO:<用@例>\r\nDATA\r\n".encode())
     (message,) = made.receive_data(b".\r\n")
