@@ -153,6 +153,8 @@ class Reloads:
 
         old = self._engine.settings
         outcome = Outcome(tuple(difference(old, found.settings)))
+        if _sends(old) and not _sends(found.settings):
+            raise OperatorError("it names no source IP any more: an emptied or half-written file?")
         merged = taken(old, found.settings)
         plan = reconfigure.prepare(merged, found.binds)
         if dry_run:
@@ -172,6 +174,10 @@ class Reloads:
         log.error(
             "The configuration is not taken, the old one holds: %s", error, extra={"event": "config.refused"}
         )
+
+
+def _sends(settings: EngineSettings) -> bool:
+    return any(vmta.source_ips for vmta in settings.virtual_mtas.values())
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:

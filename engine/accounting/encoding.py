@@ -33,7 +33,9 @@ class JsonEncoding:
     header = b""
 
     def encode(self, records: Iterable[Record]) -> bytes:
-        lines = [json.dumps(row, default=str) for record in records for row in completed(record)]
+        rows = (row for record in records for row in completed(record))
+        known = ({name: value for name, value in row.items() if value is not None} for row in rows)
+        lines = [json.dumps(row, default=str) for row in known]
         return "".join(f"{line}\n" for line in lines).encode()
 
 

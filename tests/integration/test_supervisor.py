@@ -24,6 +24,7 @@ PROGRAM = """\
         sys.exit(0)
     mode = os.environ.get("MODE_" + program, "")
     signal.signal(signal.SIGTERM, signal.SIG_IGN if mode == "deaf" else stop)
+    signal.signal(signal.SIGHUP, lambda *_: say("reloaded"))
     say("started")
     if mode == "usage":
         sys.exit(2)
@@ -59,6 +60,17 @@ async def test_both_programs_run_and_a_signal_drains_both(tmp_path: Path) -> Non
     os.kill(os.getpid(), signal.SIGTERM)
     assert await task == 0
     await until(log, "engine drained", "watch drained")
+
+
+async def test_a_hangup_is_handed_on_to_the_engine_alone(tmp_path: Path) -> None:
+    running, log = supervisor(tmp_path)
+    task = asyncio.create_task(running.run())
+    await until(log, "engine started", "watch started")
+    os.kill(os.getpid(), signal.SIGHUP)
+    lines = await until(log, "engine reloaded")
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await task == 0
+    assert not any(line[:2] == ["watch", "reloaded"] for line in lines)
 
 
 async def test_a_program_that_was_killed_is_started_again_and_the_other_is_left_alone(tmp_path: Path) -> None:
