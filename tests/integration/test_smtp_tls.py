@@ -1,6 +1,7 @@
 """STARTTLS and AUTH over real sockets: our listener, our outbound connection, smtplib, and peers that cheat."""
 
 import asyncio
+import base64
 import logging
 import smtplib
 import ssl
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Pair, pair
-from smtp_scripts import BIG, QUICK, TEXT, Script, scripted
+from smtp_scripts import BIG, QUICK, TEXT
 
 from engine.listener import Listener, ListenerSettings
 from engine.outbound import ConnectCause, ConnectFailed, OutboundConnection
@@ -234,85 +235,39 @@ async def test_whoever_keeps_guessing_is_no_longer_asked_and_no_log_has_a_passwo
     assert CANARY not in logged
 
 
-# Our outbound connection and peers that cheat
+async def test_stop_does_not_wait_for_a_handshake_that_never_comes(files: Pair) -> None:
+    async with listening(files, []) as listener:
+        reader, writer = await asyncio.open_connection(*listener.addresses[0])
+        writer.write(b"EHLO x\r\nSTARTTLS\r\n")
+        while not (await reader.readline()).startswith(b"220 2.0.0"):
+            pass
+        async with asyncio.timeout(4):  # the grace is two seconds
+            await listener.stop()
+            while listener.sessions:
+                await asyncio.sleep(0)
+        assert b"421" not in await asyncio.wait_for(_rest(reader), 2)
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
-def peer(*answers: bytes, offer: bool = True) -> Script:
-    """Greets, offers STARTTLS, and answers each further command with the next answer."""
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mx.example ESMTP\r\n")
-        await reader.readline()
-        writer.write(b"250-mx.example\r\n250 STARTTLS\r\n" if offer else b"250 mx.example\r\n")
-        for answer in answers:
-            if not await reader.readline():
-                return
-            writer.write(answer)
-        await reader.read(100)
-
-    return script
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
 
 
-@pytest.mark.parametrize(
-    ("script", "why"),
-    [
-        (peer(b"220 go\r\nnot TLS at all\r\n"), "TLS handshake failed"),
-        (peer(b"220 go\r\n"), "TLS handshake failed"),
-        (peer(b""), "while waiting for the reply to STARTTLS"),
-    ],
-)
-async def test_a_handshake_that_fails_is_no_connection_and_says_why(script: Script, why: str) -> None:
-    async with scripted(script) as port:
-        with pytest.raises(ConnectFailed, match=why) as failed:
-            await dial(port, TlsPolicy.OPPORTUNISTIC)
-    assert failed.value.cause is ConnectCause.TLS
-    assert failed.value.reply is not None
-    assert failed.value.reply.is_transient
-
-
-async def test_with_tls_required_a_peer_that_does_not_offer_it_gets_no_mail_in_the_clear() -> None:
-    heard = []
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mx.example ESMTP\r\n")
-        heard.append(await reader.readline())
-        writer.write(b"250 mx.example\r\n")
-        heard.append(await reader.read())
-
-    async with scripted(script) as port:
-        with pytest.raises(ConnectFailed, match=r"450 4\.7\.4 TLS required but not offered") as failed:
-            await dial(port, TlsPolicy.REQUIRED)
-        await asyncio.sleep(0)
-    assert failed.value.cause is ConnectCause.TLS
-    assert heard[0] == b"EHLO mta.example\r\n"
-    assert heard[1:] in ([], [b""])
-
-
-async def test_replies_injected_before_tls_are_not_taken_for_the_peers(files: Pair) -> None:
-    """The attacker answers EHLO, MAIL and RCPT in the clear behind the go-ahead; the peer refuses inside."""
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 mx.example ESMTP\r\n")
-        await reader.readline()
-        writer.write(b"250-mx.example\r\n250 STARTTLS\r\n")
-        await reader.readline()
-        writer.write(b"220 go\r\n250-evil\r\n250 PIPELINING\r\n250 ok\r\n250 ok\r\n354 go\r\n250 stolen\r\n")
-        await writer.start_tls(files.server())
-        await reader.readline()
-        writer.write(b"250 mx.example\r\n")
-        await reader.readline()
-        writer.write(b"550 5.7.1 no\r\n")
-        await reader.read(100)
-
-    async with scripted(script) as port:
-        connection = None
-        try:
-            # Octets in front of the peer's handshake usually break it; where they do not, they count for nothing.
-            connection = await dial(port, TlsPolicy.OPPORTUNISTIC)
-        except ConnectFailed as failed:
-            assert failed.cause is ConnectCause.TLS  # noqa: PT017 - both ends are good ends
-        if connection is not None:
-            assert dict(connection.extensions) == {}
-            result = await connection.deliver("a@b.example", RECIPIENT, TEXT)
-            assert result.outcomes[0].reply.text == "550 5.7.1 no"
-            await connection.close()
+async def test_a_user_name_cannot_write_lines_or_escapes_into_the_log(
+    files: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with listening(files, [], relay="192.0.2.0/24", clear_login_on_loopback=True) as listener:
+        reader, writer = await asyncio.open_connection(*listener.addresses[0])
+        user = base64.b64encode(b"\0eve\r\nERROR all is lost\x1b[2J\xe2\x80\xae\0x")
+        writer.write(b"EHLO x\r\nAUTH PLAIN " + user + b"\r\nQUIT\r\n")
+        heard = await reader.read()
+        assert b"535 5.7.8" in heard
+        assert b"eve" not in heard
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+    (record,) = [r for r in caplog.records if getattr(r, "event", "") == "listener.login_failed"]
+    assert record.user == "eve ERROR all is lost [2J"  # type: ignore[attr-defined]
