@@ -53,7 +53,7 @@ async def test_a_421_puts_the_queue_in_backoff_and_the_api_says_why(tmp_path: Pa
     async with Lab(SystemClock(), providers=[HOSTILE]) as lab, rig(lab, tmp_path) as engine:
         shown = await in_backoff(engine)
         assert shown["mode"] == "backoff"
-        assert shown["backoff"]["pattern"] == "/^421 .*(TSS0\\d|TS0[1-4])/"
+        assert "TSS04" in shown["backoff"]["pattern"]
         assert shown["backoff"]["reply"].startswith("421 4.7.0 [TSS04] Messages from 203.0.113.")
         assert shown["backoff"]["source_ip"] in {"203.0.113.7", "203.0.113.8"}
         assert HOSTILE.exchanger in shown["backoff"]["peer"]

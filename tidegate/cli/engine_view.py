@@ -79,7 +79,9 @@ def reloaded(document: Mapping[str, Any]) -> str:
         return "Nothing has changed."
     head = "Would change" if document.get("dry_run") else "Changed"
     parts = [f"{head}:\n" + "\n".join(f"  {printable(text, 1_000)}" for text in changes)] if changes else []
-    parts += ["Needs a restart:\n" + "\n".join(f"  {printable(text, 1_000)}" for text in later)] if later else []
+    parts += (
+        ["Needs a restart:\n" + "\n".join(f"  {printable(text, 1_000)}" for text in later)] if later else []
+    )
     return "\n".join(parts)
 
 
