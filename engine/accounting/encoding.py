@@ -11,6 +11,7 @@ from engine.accounting.records import Record, columns, completed, letter, plain
 from engine.accounting.settings import AccountingFormat, RecordKind
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_encode = json.JSONEncoder(default=str).encode
 _TIMES = ("timeLogged", "timeQueued", "timeFirstAttempt")
 
 
@@ -35,7 +36,7 @@ class JsonEncoding:
     def encode(self, records: Iterable[Record]) -> bytes:
         rows = (row for record in records for row in completed(record))
         known = ({name: value for name, value in row.items() if value is not None} for row in rows)
-        lines = [json.dumps(row, default=str) for row in known]
+        lines = [_encode(row) for row in known]
         return "".join(f"{line}\n" for line in lines).encode()
 
 

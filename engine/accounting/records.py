@@ -54,6 +54,7 @@ _ACTIONS = {
     RecordKind.REMOTE_BOUNCE: "failed",
 }
 _CATEGORISED = {RecordKind.DEFERRED, RecordKind.BOUNCED, RecordKind.REMOTE_BOUNCE}
+_LONGEST = 2_000
 _NAMED_BY_TIME = ("timeQueued", "timeFirstAttempt")
 
 
@@ -79,7 +80,7 @@ def columns(kinds: Iterable[RecordKind]) -> tuple[str, ...]:
 
 def completed(record: Record) -> Iterator[dict[str, Any]]:
     """The record with everything that follows from it, one for each recipient. Times are ISO 8601."""
-    fields = dict(record.fields)
+    fields: dict[str, Any] = {"type": record.kind.value, "timeLogged": record.at.isoformat(), **record.fields}
     given = fields.get("rcpt")
     for name in _NAMED_BY_TIME:
         if isinstance(fields.get(name), float | int):
@@ -92,19 +93,24 @@ def completed(record: Record) -> Iterator[dict[str, Any]]:
         fields.setdefault("dsnAction", action)
     if record.kind in _CATEGORISED and "bounceCat" not in fields:
         fields["bounceCat"] = bounce_category(str(fields.get("dsnDiag", ""))).value
-    if address := _destination(str(fields.get("dsnMta", ""))):
+    if (mta := fields.get("dsnMta")) and (address := _destination(mta)):
         fields.setdefault("dlvDestinationIp", address)
-    whole = {"type": record.kind.value, "timeLogged": record.at.isoformat(), **fields}
-    for address in given if isinstance(given, list | tuple) else (given,):
-        yield whole if address is given else {**whole, "rcpt": address}
+    if not isinstance(given, list | tuple):
+        yield fields
+        return
+    for recipient in given:
+        yield {**fields, "rcpt": recipient}
 
 
 def plain(value: Any) -> str:
     """A value in one printable line; nothing for None."""
-    return "" if value is None else printable(str(value), 2_000)
+    if value is None:
+        return ""
+    text = str(value)
+    return text if text.isprintable() and len(text) <= _LONGEST else printable(text, _LONGEST)
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=16)
 def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat()
 
