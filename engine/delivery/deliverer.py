@@ -157,6 +157,8 @@ class Deliverer:
         self.results.note_error(queue, reply.text)
         if failure.permanent:
             self.results.bounce_all(queue, reply)
+        else:
+            self.results.expire(queue, reply.text)
         self.scheduler.unroutable(queue, retry_at, now)
 
     # -- connections -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from core.clock import NANOSECONDS, Clock
 from core.text import printable
 from engine.accounting import Accounting
 from engine.classification import ReplyCatalogue, ReplyClass
+from engine.delivery.expiry import take_expired
 from engine.delivery.outcome import Fate, Verdict, judge, lane_wait, overrule
 from engine.delivery.reactions import Reactions
 from engine.delivery.scheduler import Scheduler
@@ -18,7 +19,7 @@ from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.modes import ModeEvent
 from engine.queue.queue import Connection, Lane, Queue
 from engine.returns import Ended, Returns
-from engine.smtp.reply import Reply, Speaker
+from engine.smtp.reply import Reply, Speaker, local
 from engine.spool.base import MessageId, Settled, Spool
 from engine.statistics import Statistics
 
@@ -136,7 +137,15 @@ class Results:
             pattern = self.reactions.pattern(queue, reply)
             if pattern is not None:
                 self._act(pattern, lane, reply, peer)
+        self.expire(queue, shown)
         return self.lane_retry(lane)
+
+    def expire(self, queue: Queue, error: str) -> None:
+        """Return what has waited for bounce-after: a peer that cannot be reached answers nobody."""
+        expired = take_expired(queue, self.clock.now())
+        if expired:
+            reply = local(450, "4.4.7", f"delivery time expired; the last error was: {printable(error)}")
+            self.give_up(queue, expired, reply, Settled.EXPIRED)
 
     def lane_retry(self, lane: Lane) -> int:
         """When a lane that has just failed may try again (monotonic ns)."""

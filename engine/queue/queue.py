@@ -106,6 +106,7 @@ class Queue:
     retry_at: int = 0
     failures: int = 0
     wake_at: int = NEVER
+    expiry_due_at: float = 0.0
     _sequence: int = 0
 
     @property

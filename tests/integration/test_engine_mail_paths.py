@@ -110,6 +110,24 @@ async def test_the_fifty_first_received_field_is_one_too_many(hops: int, code: i
             assert (refused.value.code, refused.value.message[:5]) == (554, "5.4.6")
 
 
+async def test_mail_for_a_peer_that_is_never_there_is_returned_after_bounce_after(tmp_path: Path) -> None:
+    clock = ScaledClock(3600, datetime(2026, 11, 23, tzinfo=UTC))
+    dead = free_port()
+    times = {"domains": {"*": {"retry-after": "10m", "bounce-after": "25m"}}}
+    async with mailbox() as (port, taken):
+        async with engine(tmp_path, {DOMAIN: dead, "b.example": port}, clock, **times) as run:
+            await send(run, RECIPIENT)
+            await until(lambda: bool(taken))
+            await until(lambda: run.engine.spool.size().messages == 0)
+        (notification,) = taken
+    assert (notification.sender, notification.recipients) == ("", ("a@b.example",))
+    assert b"4.4.7" in notification.content or b"5.4.7" in notification.content
+    (record,) = accounted(tmp_path, "bounced")
+    assert record["dsnDiag"].startswith("450 4.4.7 delivery time expired; the last error was: ")
+    assert record["dsnDiag"].endswith("connection refused")
+    assert accounted(tmp_path, "queue-deferred")[0]["timeLogged"] < record["timeLogged"]
+
+
 def has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:
