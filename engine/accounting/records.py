@@ -21,7 +21,7 @@ _ATTEMPT = (
 )
 _REMOTE = (
     "orig rcpt orcpt dsnAction dsnStatus dsnDiag dsnMta dsnReportingMta bounceCat srcType srcMta envId "
-    "format dlvSourceIp jobId id"
+    "format dlvSourceIp vmta jobId provider id"
 )
 _COLUMNS: dict[RecordKind, tuple[str, str]] = {
     RecordKind.DELIVERED: ("d", _ATTEMPT),
@@ -43,7 +43,7 @@ _COLUMNS: dict[RecordKind, tuple[str, str]] = {
         "f",
         (
             "repSourceIp feedbackType format userAgent envId orig rcpt reportingMTA dlvSourceIp "
-            "reportedDomain jobId provider id"
+            "reportedDomain vmta jobId provider id"
         ),
     ),
 }

@@ -254,6 +254,8 @@ class Results:
             timeFirstAttempt=recipient.first_attempt_at or None,
             orig=message.sender,
             rcpt=recipient.address,
+            orcpt=(message.wishes.of(recipient.index).orcpt if message.wishes else "") or None,
+            envId=(message.wishes.envid if message.wishes else "") or None,
             dsnStatus=reply.enhanced or f"{reply.code // 100}.0.0",
             dsnDiag=text,
             dsnMta=peer,
