@@ -8,7 +8,7 @@ from pathlib import Path
 SPEED = 1440.0
 """An hour in 2.5 seconds: six clean hours, a cool-down and a ramp fit into two minutes."""
 
-FASTEST = 2880.0
+FASTEST = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
