@@ -301,4 +301,6 @@ def merge(held: Iterable[Block]) -> Effective:
         said = {name: value for name, value in block.settings if value is not None}
         values.update(said)
         origins.update(dict.fromkeys(said, block.where))
+    if values["verp"]:
+        values["max_rcpt_per_message"], origins["max_rcpt_per_message"] = 1, f"verp of {origins['verp']}"
     return Effective(DomainSettings.model_construct(**values), origins)

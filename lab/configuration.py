@@ -32,6 +32,7 @@ def engine_part(lab: Lab, directory: Path) -> dict[str, Any]:
             "providers": {
                 ident: {"mx": [server.provider.exchanger]} for ident, server in lab.providers.items()
             },
+            "dsn": {"enabled": False},  # the traffic's sender has no mailbox
             "default-virtual-mta": lab.pools[0].name,
             "virtual-mtas": {
                 pool.name: {"source-ips": [str(s.address) for s in pool.sources]} for pool in lab.pools

@@ -49,6 +49,7 @@ def settings_for(lab: Lab, folder: Path, more: Mapping[str, Any] | None = None) 
                 for (name, token), scope in zip(TOKENS.items(), ("read", "operate", "admin"), strict=True)
             ],
         },
+        "routes": {"sender.test": {"hosts": [f"127.0.0.1:{lab.mailbox.port}"]}},
         "default-virtual-mta": "marketing",
         "virtual-mtas": {
             pool.name: {
