@@ -147,10 +147,10 @@ class ReplyPattern(Settings):
 class TlsSettings(Settings):
     """Our own certificate, for those who hand us mail."""
 
-    certificate: Path = Field(
-        description="PEM file with the certificate and its chain; renewals are noticed."
+    certificate: Path | None = Field(
+        None, description="PEM file with the certificate and its chain; renewals are noticed."
     )
-    key: Path = Field(description="PEM file with the private key.")
+    key: Path | None = Field(None, description="PEM file with the private key.")
 
 
 class EngineSettings(Settings):
@@ -164,8 +164,8 @@ class EngineSettings(Settings):
         (ip_network("127.0.0.0/8"), ip_network("::1/128")),
         description="Networks it takes mail from for anybody.",
     )
-    tls: TlsSettings | None = Field(
-        None, description="The certificate for STARTTLS on the listener; null offers none."
+    tls: TlsSettings = Field(
+        TlsSettings(), description="The certificate for STARTTLS on the listener; without one it offers none."
     )
     submitters: tuple[Submitter, ...] = Field(
         (), description="Users who may log in with AUTH, inside TLS, and then send from anywhere to anybody."
