@@ -97,11 +97,12 @@ class Returns:
 
     async def close(self) -> None:
         """Give what waits a few real seconds; the rest comes back with the next start, as it is unsettled."""
-        if self._work is not None:
-            await asyncio.wait({self._work}, timeout=_DRAIN_SECONDS)
-            self._work.cancel()
+        work = self._work
+        if work is not None:
+            await asyncio.wait({work}, timeout=_DRAIN_SECONDS)
+            work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._work
+                await work
 
     def _is_told(self, ended: Ended) -> bool:
         message = ended.recipient.message
