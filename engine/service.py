@@ -19,7 +19,7 @@ from engine.delivery.routing import split_host
 from engine.engine import Engine
 from engine.listener import Listener, ListenerSettings
 from engine.reload import Source
-from engine.settings import EngineSettings
+from engine.settings import EngineSettings, TlsSettings
 from engine.smtp.limits import ServerLimits
 from engine.spool.log import LogSpool
 from engine.state import StateStore
@@ -108,10 +108,14 @@ def _listener_settings(settings: EngineSettings, limits: ServerLimits) -> Listen
         limits=limits,
         max_sessions=settings.max_sessions,
         max_sessions_per_peer=settings.max_sessions,
-        certificate=Certificate(settings.tls.certificate, settings.tls.key) if settings.tls else None,
+        certificate=_certificate(settings.tls),
         submitters=Submitters(settings.submitters) if settings.submitters else None,
         clear_login_on_loopback=settings.clear_login_on_loopback,
     )
+
+
+def _certificate(tls: TlsSettings) -> Certificate | None:
+    return Certificate(tls.certificate, tls.key) if tls.certificate and tls.key else None
 
 
 class _QuietServer(uvicorn.Server):

@@ -14,7 +14,9 @@ def check(settings: EngineSettings) -> None:
             f"engine.default-virtual-mta: there is no VirtualMTA {settings.default_virtual_mta!r};"
             f" there is {known}"
         )
-    if settings.submitters and not settings.tls and not settings.clear_login_on_loopback:
+    if (settings.tls.certificate is None) != (settings.tls.key is None):
+        raise OperatorError("engine.tls: a certificate needs its key, and a key its certificate; write both")
+    if settings.submitters and not settings.tls.certificate and not settings.clear_login_on_loopback:
         raise OperatorError(
             "engine.submitters: nobody could log in, as AUTH is offered inside TLS alone;"
             " set engine.tls, or clear-login-on-loopback for clients on this machine"

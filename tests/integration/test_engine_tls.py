@@ -189,3 +189,8 @@ def test_submitters_without_tls_are_refused_with_what_to_write() -> None:
     with pytest.raises(OperatorError, match=r"set engine\.tls, or clear-login-on-loopback"):
         check(EngineSettings.model_validate(alone))
     check(EngineSettings.model_validate({**alone, "clear-login-on-loopback": True}))
+
+
+def test_a_certificate_without_its_key_is_refused() -> None:
+    with pytest.raises(OperatorError, match="a certificate needs its key"):
+        check(EngineSettings.model_validate({"tls": {"certificate": "/etc/tls.pem"}}))
