@@ -227,7 +227,7 @@ class EngineSettings(Settings):
     )
     sent_log: SentLogSettings = Field(
         SentLogSettings(),
-        description="Remembers which source IP sent what; kept while feedback-loop or bounce-processor is on.",
+        description="Remembers which source IP sent what, while feedback-loop or bounce-processor is on.",
     )
     smtp_pattern_lists: dict[str, tuple[ReplyPattern, ...]] = Field(
         {},
