@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -43,6 +44,8 @@ from engine.statistics import KEPT, Statistics
 log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_SECONDS = 1.0
+_INSIGHT_TURNS = 10
+"""Every so many turns the queues with new errors are saved, so that a crash costs their last seconds."""
 _LEASE_CHECK = timedelta(minutes=1)
 _RECOVERY_SLICE = 500
 ANY_SOURCE = SourceIp.model_validate("0.0.0.0")
@@ -252,15 +255,23 @@ class Engine:
 
     async def _housekeep(self) -> None:
         """Write accounting and changed queues out, once a real second."""
-        while True:
+        for turn in itertools.count(1):
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
-            await self.accounting.flush()
-            await self.correspondence.flush(self.clock.now())
-            self._spool_watch.look()
-            await self._send_notices()
-            if self._changed:
-                changed, self._changed = self._changed, set()
-                await asyncio.to_thread(persistence.save_queues, self.state, changed)
+            try:
+                await self._keep_house(turn)
+            except (SpoolError, OSError):  # a full disk must not end the chore: it is tried again
+                log.exception("State could not be written", extra={"event": "engine.housekeeping_failed"})
+
+    async def _keep_house(self, turn: int) -> None:
+        await self.accounting.flush()
+        await self.correspondence.flush(self.clock.now())
+        self._spool_watch.look()
+        await self._send_notices()
+        if turn % _INSIGHT_TURNS == 0:
+            self._changed.update(q for q in self.queues if q.insight.errors is not q.saved_errors)
+        if self._changed:
+            changed, self._changed = self._changed, set()
+            await asyncio.to_thread(persistence.save_queues, self.state, changed)
 
     async def _send_notices(self) -> None:
         """Mail what backoff-notify and disabled-source-ip-notify ask for, through the engine itself."""

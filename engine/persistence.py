@@ -1,6 +1,6 @@
 """Saves the engine's running state and takes it back, after a clean stop, a crash or a clock jump."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -55,9 +55,12 @@ def save_lease(state: StateStore, book: LeaseBook, key: str) -> None:
     state.save(Section.META, {"epoch": book.epoch})
 
 
-def save_queues(state: StateStore, queues: Iterable[Queue]) -> None:
+def save_queues(state: StateStore, queues: Collection[Queue] | QueueBook) -> None:
     """Write mode, pause and insight of some queues."""
-    state.save(Section.QUEUES, {queue.name: _dump(queue) for queue in queues})
+    written = {queue.name: _dump(queue) for queue in queues}
+    state.save(Section.QUEUES, written)
+    for queue in queues:
+        queue.saved_errors = queue.insight.errors
 
 
 def load_queues(state: StateStore, book: QueueBook, vmtas: Iterable[str], clock: Clock) -> None:

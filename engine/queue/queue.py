@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from core.address import SourceIp
 from engine.directives import DomainSettings
-from engine.queue.insight import BackoffCause, DisabledSource, Insight
+from engine.queue.insight import BackoffCause, DisabledSource, Insight, QueueError
 from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.modes import QueueMode
 from engine.shaping.limiter import Limiter
@@ -99,6 +99,7 @@ class Queue:
     disabled: dict[str, DisabledSource] = field(default_factory=dict)
     disabled_until: dict[str, int] = field(default_factory=dict)
     insight: Insight = field(default_factory=Insight)
+    saved_errors: tuple[QueueError, ...] = ()
     busy: int = 0
     opening: int = 0
     size: int = 0

@@ -50,7 +50,7 @@ class Answering:
 async def answering(answer: Answer, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Answering]:
     """Such a server for as long as the context is open."""
     peer = Answering(answer)
-    server = await asyncio.start_server(peer.serve, host, port)
+    server = await asyncio.start_server(peer.serve, host, port, limit=16_000_000)
     peer.port = server.sockets[0].getsockname()[1]
     async with server:
         yield peer

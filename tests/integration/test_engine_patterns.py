@@ -195,3 +195,25 @@ async def test_people_are_told_by_mail_when_a_queue_enters_backoff(tmp_path: Pat
         async with rig(lab, tmp_path, routed(peer, pattern, **{"backoff-notify": "ops@f.test"})) as engine:
             await offer(lab, Stream("d.test", "marketing"), 1)
             await engine.until(lambda: any(rcpt == "ops@f.test" for _, rcpt in peer.taken))
+
+
+async def test_a_421_may_turn_to_the_next_mx_host_instead_of_waiting(tmp_path: Path) -> None:
+    async with Lab(SystemClock()) as lab, answering(lambda _p, _r: "421 closing") as first:
+        async with answering(lambda _p, _r: OK, "127.0.0.2", first.port) as second:
+            more = routed(first, **{"smtp-421-means-mx-unavailable": True})
+            more["routes"]["d.test"]["hosts"] = [f"127.0.0.1:{first.port}", f"127.0.0.2:{first.port}"]
+            async with rig(lab, tmp_path, more) as engine:
+                await offer(lab, Stream("d.test", "marketing"), 4)
+                await engine.until(lambda: len(second.taken) == 4)
+
+
+async def test_new_mail_ends_the_wait_of_a_queue_if_it_should(tmp_path: Path) -> None:
+    answers = iter(["421 closing"] * 2)
+    async with Lab(SystemClock()) as lab, answering(lambda _p, _r: next(answers, OK)) as peer:
+        more = routed(peer, **{"retry-upon-new-mail": True, "max-smtp-out": 1})
+        async with rig(lab, tmp_path, more) as engine:
+            await offer(lab, Stream("d.test", "marketing"), 1)
+            await engine.until(lambda: len(peer.asked) == 2)
+            assert peer.taken == []
+            await offer(lab, Stream("d.test", "marketing"), 1)
+            await engine.until(lambda: len(peer.taken) == 2)
