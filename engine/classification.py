@@ -75,10 +75,9 @@ class ReplyCatalogue:
 
 
 def _known(entry: dict[str, Any]) -> KnownReply:
-    provider = str(entry["provider"])
     return KnownReply(
         id=str(entry["id"]),
-        provider=_PROVIDER_NAMES.get(provider, provider),
+        provider=provider_name(entry),
         expression=re.compile(str(entry["regex"])),
         subject=str(entry["subject"]),
         action=str(entry["action"]),
@@ -86,8 +85,22 @@ def _known(entry: dict[str, Any]) -> KnownReply:
     )
 
 
+def provider_name(entry: dict[str, Any]) -> str:
+    """The provider of a catalogue entry as scopes call it, or `any`."""
+    provider = str(entry["provider"])
+    return _PROVIDER_NAMES.get(provider, provider)
+
+
+@lru_cache(maxsize=1)
+def shipped_entries() -> list[dict[str, Any]]:
+    """The entries of `engine/data/smtp_replies.yaml` as written."""
+    text = resources.files("engine").joinpath("data/smtp_replies.yaml").read_text("utf-8")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    entries: list[dict[str, Any]] = yaml.load(text, Loader=loader)["patterns"]  # noqa: S506 - a safe loader
+    return entries
+
+
 @lru_cache(maxsize=1)
 def shipped_catalogue() -> ReplyCatalogue:
-    """The catalogue in `engine/data/smtp_replies.yaml`."""
-    text = resources.files("engine").joinpath("data/smtp_replies.yaml").read_text("utf-8")
-    return ReplyCatalogue(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["patterns"])  # noqa: S506 - a safe loader, the C one where it is built
+    """The shipped entries, ready to look replies up."""
+    return ReplyCatalogue(shipped_entries())

@@ -76,53 +76,15 @@ class Engine:
         self.accounting = Accounting(settings.accounting_files, clock, settings.accounting_webhooks)
         self.limiters = persistence.load_limiters(state, clock)
         self.leases = persistence.load_leases(state)
-        providers = settings.provider_map()
-        self.shaping = ShapingBook(providers, self.leases, self.limiters, settings.warm_up)
+        self.shaping = ShapingBook(settings.provider_map(), self.leases, self.limiters, settings.warm_up)
         self.notices = Notices(settings.hostname)
         self.conduct = Conduct(clock, self.queue_changed, self.notices.put, self.events.add)
-        reactions = Reactions(pattern_lists(settings.smtp_pattern_lists), self.conduct, clock)
         self.correspondence = Correspondence(
             settings, spool, self.statistics, self.accounting, clock, self._accept
         )
-        self.results = Results(
-            self.scheduler,
-            spool,
-            self.statistics,
-            self.accounting,
-            shipped_catalogue(),
-            reactions,
-            self.conduct,
-            clock,
-            self.correspondence.returns,
-        )
-        router = Router(
-            settings.routes,
-            ProviderMap({name: provider.mx for name, provider in providers.items()}),
-            settings.resolver,
-            settings.smtp_port,
-            clock,
-        )
-        self.deliverer = Deliverer(
-            self.scheduler,
-            self.results,
-            router,
-            spool,
-            clock,
-            settings.hostname,
-            self.make_lanes,
-            Encryption(clock, settings.tls_trust),
-            self.correspondence.sent,
-        )
-        self.reception = Reception(
-            settings,
-            spool,
-            self.accounting,
-            clock,
-            VirtualMtaChoice(settings),
-            self.enqueue,
-            self.correspondence,
-            lambda domain, vmta: self.queues.queue(domain, vmta).settings,
-        )
+        self.results = self._new_results()
+        self.deliverer = self._new_deliverer()
+        self.reception = self._new_reception()
         self.sessions: Callable[[], int] = lambda: 0
         self.reloads = Reloads(self)
         self._sources = sources_of(settings, binds or {})
@@ -131,6 +93,50 @@ class Engine:
         self._changed: set[Queue] = set()
         self._lease_poke = asyncio.Event()
         self._chores: list[asyncio.Task[None]] = []
+
+    def _new_results(self) -> Results:
+        patterns = pattern_lists(self.settings.smtp_pattern_lists)
+        return Results(
+            self.scheduler,
+            self.spool,
+            self.statistics,
+            self.accounting,
+            shipped_catalogue(),
+            Reactions(patterns, self.conduct, self.clock),
+            self.conduct,
+            self.clock,
+            self.correspondence.returns,
+        )
+
+    def _new_deliverer(self) -> Deliverer:
+        settings = self.settings
+        providers = {name: provider.mx for name, provider in settings.provider_map().items()}
+        router = Router(
+            settings.routes, ProviderMap(providers), settings.resolver, settings.smtp_port, self.clock
+        )
+        return Deliverer(
+            self.scheduler,
+            self.results,
+            router,
+            self.spool,
+            self.clock,
+            settings.hostname,
+            self.make_lanes,
+            Encryption(self.clock, settings.tls_trust),
+            self.correspondence.sent,
+        )
+
+    def _new_reception(self) -> Reception:
+        return Reception(
+            self.settings,
+            self.spool,
+            self.accounting,
+            self.clock,
+            VirtualMtaChoice(self.settings),
+            self.enqueue,
+            self.correspondence,
+            lambda domain, vmta: self.queues.queue(domain, vmta).settings,
+        )
 
     # -- life ------------------------------------------------------------------------------------------
 

@@ -10,15 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from importlib import resources
 from typing import Any
-
-import yaml
 
 from core.clock import NANOSECONDS
 from core.duration import parse_duration
 from core.errors import DurationError, OperatorError
 from core.rate import Rate
+from engine.classification import provider_name, shipped_entries
 from engine.settings import ReplyPattern
 
 SHIPPED = "default"
@@ -180,7 +178,6 @@ def _shadows(earlier: Pattern, later: Pattern) -> bool:
     return bool(_PLAIN.match(wanted)) and earlier.expression.search(wanted) is not None
 
 
-_PROVIDER_NAMES = {"microsoft365": "office365"}
 _SHIPPED_ACTIONS = {
     "slow": (PatternAction.BACKOFF,),
     "backoff": (PatternAction.BACKOFF, PatternAction.DEFER_QUEUE),
@@ -191,19 +188,20 @@ _SHIPPED_ACTIONS = {
 
 def shipped_patterns() -> list[ReplyPattern]:
     """The catalogue's replies whose subject is the source IP, as a pattern list."""
-    text = resources.files("engine").joinpath("data/smtp_replies.yaml").read_text("utf-8")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    entries = yaml.load(text, Loader=loader)["patterns"]  # noqa: S506 - safe, the C one where it is built
-    return [_shipped(e) for e in entries if e["subject"] == "ip" and e["action"] in _SHIPPED_ACTIONS]
+    return [
+        _shipped(entry)
+        for entry in shipped_entries()
+        if entry["subject"] == "ip" and entry["action"] in _SHIPPED_ACTIONS
+    ]
 
 
 def _shipped(entry: dict[str, Any]) -> ReplyPattern:
-    provider = str(entry["provider"])
+    provider = provider_name(entry)
     trigger = str(entry["trigger"])
     return ReplyPattern(
         reply=f"/{str(entry['regex']).removeprefix('(?i)')}/",
         actions=tuple(str(action) for action in _SHIPPED_ACTIONS[entry["action"]]),
-        provider=None if provider == "any" else _PROVIDER_NAMES.get(provider, provider),
+        provider=None if provider == "any" else provider,
         trigger=None if trigger == "1" else Rate.parse(trigger),
     )
 
