@@ -62,8 +62,3 @@ class Reading(BaseModel):
     @property
     def series(self) -> tuple[str, Source, str]:
         return (str(self.ip), self.source, self.metric)
-
-    def says_the_same(self, other: "Reading") -> bool:
-        """Whether both belong in one run: equal but for when they were taken."""
-        mine = (self.series, self.status, self.quality, self.value, self.detail)
-        return mine == (other.series, other.status, other.quality, other.value, other.detail)

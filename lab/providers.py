@@ -93,11 +93,6 @@ class MailboxProvider:
         peer = await self._look_at(address)
         return seen_with(peer.standing, peer.listings, self.provider.temper)
 
-    def end_day(self) -> dict[str, DayTally]:
-        """Hand over the day's tallies by address and begin a new day."""
-        tallies, self.tallies = self.tallies, {}
-        return tallies
-
     async def handle_EHLO(  # noqa: N802 - aiosmtpd's hook
         self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
     ) -> list[str]:

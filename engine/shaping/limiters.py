@@ -34,10 +34,6 @@ class Limiters:
             limiter.change(rate, now)
         return limiter
 
-    def take_all(self, bounds: Iterable[tuple[str, Rate]], now: int) -> tuple[Limiter, ...]:
-        """The limiters of several bounds; unlimited ones need none."""
-        return tuple(self.take(key, rate, now) for key, rate in bounds if not rate.is_unlimited)
-
     def forget(self, key: str) -> None:
         self._known.pop(key, None)
 

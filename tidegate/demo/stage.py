@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +154,6 @@ class Stage:
         """What the providers saw from an IP since then: attempted recipients an hour."""
         seen = ledger.attempts(self.lab.ledger.since(since), address=str(ip), provider=provider)
         return ledger.per_hour(seen, since, self.clock.now())
-
-    def fullest_hour(self, ip: IpAddress, since: datetime, provider: str | None = None) -> int:
-        """The most attempts that any one-hour window since then holds."""
-        seen = ledger.attempts(self.lab.ledger.since(since), address=str(ip), provider=provider)
-        return ledger.most_in_any_window(seen, timedelta(hours=1))
 
     async def pass_hours(self, hours: float) -> None:
         """Let the story's clock move on."""
