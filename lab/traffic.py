@@ -104,8 +104,12 @@ class Connection:
     async def open(cls, host: str, port: int) -> "Connection":
         """Connect and say EHLO. Raises OSError or Interrupted."""
         connection = cls(*await asyncio.open_connection(host, port))
-        await connection._reply()
-        offered = await connection._ask("EHLO traffic.lab")
+        try:
+            await connection._reply()
+            offered = await connection._ask("EHLO traffic.lab")
+        except BaseException:
+            await connection.close()
+            raise
         connection._pipelining = "PIPELINING" in offered.upper()
         return connection
 
@@ -216,6 +220,10 @@ class Traffic:
             except (OSError, Interrupted):
                 self.outcome.unanswered.add(message.ident)
                 await connection.close()
+            except asyncio.CancelledError:
+                self.outcome.unanswered.add(message.ident)
+                await connection.close()
+                raise
             else:
                 self._idle.append(connection)
 
