@@ -83,7 +83,9 @@ def _header(
 ) -> bytes:
     failed = any(report.action is Action.FAILED for report in reports)
     subject = "Your message could not be delivered" if failed else "Your message was passed on"
-    name = Header(printable(author.name), "utf-8").encode() if not author.name.isascii() else author.name
+    name = author.name
+    if not name.isascii():
+        name = Header(printable(name), "utf-8").encode(linesep="\r\n")
     return (
         f"From: {_quoted(name)} <MAILER-DAEMON@{author.hostname}>\r\n"
         f"To: <{original.sender}>\r\n"
