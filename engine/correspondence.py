@@ -60,7 +60,7 @@ class Correspondence:
         trace = own_trace(content) if sent_log is not None else None
         if sent_log is None or trace is None:
             return
-        source, provider = str(lane.parent.source.address), lane.queue.provider or ""
+        source, provider = lane.parent.address, lane.queue.provider or ""
         at = self._clock.now().timestamp()
         for recipient, reply in replies:
             if reply.is_positive:

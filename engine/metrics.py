@@ -89,7 +89,7 @@ def _limits(engine: Engine) -> Iterator[Family]:
     ringing: list[Sample] = []
     waits: list[Sample] = []
     for parent in engine.shaping.parents():
-        labels = {"ip": str(parent.source.address), "provider": parent.provider}
+        labels = {"ip": parent.address, "provider": parent.provider}
         scope = Scope(source_ip=parent.source.address, provider=parent.provider)
         found = (
             ("configured", engine.shaping.operator_limit(scope, Directive.SOURCE_IP_MAX_MSG_RATE)),

@@ -129,7 +129,7 @@ def _waiting(engine: Engine) -> dict[tuple[str, str], int]:
     for queue in engine.queues:
         for lane in queue.lanes:
             for provider in (lane.parent.provider, EVERY):
-                key = (str(lane.parent.source.address), provider)
+                key = (lane.parent.address, provider)
                 counts[key] = counts.get(key, 0) + queue.recipients
     return counts
 
@@ -165,7 +165,7 @@ def disable_source(
     engine: Engine, queue: Queue, address: str, actor: str, reason: str, lasts: timedelta | None = None
 ) -> None:
     """Take a source IP out of a queue by hand. Raises NotFoundError if the queue does not use it."""
-    if address not in {str(lane.parent.source.address) for lane in queue.lanes}:
+    if address not in {lane.parent.address for lane in queue.lanes}:
         raise NotFoundError(f"{queue.name} has no source IP {address}")
     engine.conduct.disable_source(queue, address, f"by {actor}", reason, lasts)
 

@@ -15,7 +15,6 @@ from core.address import IpAddress
 from core.errors import DeliveryError
 from engine.smtp.client import ClientSession
 from engine.smtp.client_events import Event, Finished, Ready, Rejected, ShakeHands
-from engine.smtp.data import normalise
 from engine.smtp.dsn import Wishes
 from engine.smtp.outcome import Envelope, RecipientOutcome, Stage, TransactionResult
 from engine.smtp.reply import Reply, Speaker, local
@@ -133,11 +132,14 @@ class OutboundConnection:
         smtp_utf8: bool = False,
         wishes: Wishes | None = None,
     ) -> TransactionResult:
-        """Run one transaction. Never raises for what a peer does; cancelling it drops the connection."""
+        """Run one transaction. Never raises for what a peer does; cancelling it drops the connection.
+
+        `content` has CR LF at every line end (`data.normalise`), as whatever the spool holds has.
+        """
         if not self._session.is_ready:
             outcomes = tuple(RecipientOutcome(r, _NO_CONNECTION, Stage.CONNECT) for r in recipients)
             return TransactionResult(outcomes, usable=False)
-        envelope = Envelope(sender, tuple(recipients), normalise(content), eight_bit, smtp_utf8, wishes)
+        envelope = Envelope(sender, tuple(recipients), content, eight_bit, smtp_utf8, wishes)
         event = await self._wire.converse(self._session.transaction(envelope))
         return cast("Finished", event).result
 

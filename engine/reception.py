@@ -3,16 +3,18 @@
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
+from core.address import IpAddress
 from core.clock import Clock
 from core.errors import OperatorError
 from engine.accounting import Accounting
 from engine.correspondence import Correspondence
 from engine.directives import DomainSettings
-from engine.mail.trace import trace_id
+from engine.mail.trace import TraceIds
 from engine.queue.book import VirtualMtaChoice
 from engine.queue.item import QueuedMessage, QueuedRecipient, domain_of
 from engine.settings import EngineSettings
@@ -54,15 +56,24 @@ def read_instructions(content: bytes) -> Instructions:
     )
 
 
-def received_field(message: ReceivedMessage, hostname: str, at: datetime, trace: bytes) -> bytes:
-    """The trace field that we prepend (RFC 5321 section 4.4); reports about the message show its id."""
-    literal = f"IPv6:{message.peer}" if message.peer.version == 6 else str(message.peer)
+def received_field(message: ReceivedMessage, hostname: str, at: float, trace: bytes) -> bytes:
+    """The trace field that we prepend (RFC 5321 section 4.4), at POSIX time `at`; reports show its id."""
     text = (
-        f"Received: from {message.helo} ([{literal}])\r\n"
+        f"Received: from {message.helo} ([{_literal(message.peer)}])\r\n"
         f"\tby {hostname} with {message.protocol} id {trace.hex()};\r\n"
-        f"\t{format_datetime(at)}\r\n"
+        f"\t{_date(int(at))}\r\n"
     )
     return text.encode("utf-8")
+
+
+@lru_cache(maxsize=1_024)
+def _literal(peer: IpAddress) -> str:
+    return f"IPv6:{peer}" if peer.version == 6 else str(peer)
+
+
+@lru_cache(maxsize=4)
+def _date(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 @dataclass(slots=True)
@@ -77,6 +88,7 @@ class Reception:
     enqueue: Callable[[str, str, list[QueuedRecipient]], None]
     correspondence: Correspondence
     directives: Callable[[str, str], DomainSettings]
+    _traces: TraceIds = field(default_factory=lambda: TraceIds(os.urandom))
 
     async def accept(self, received: ReceivedMessage) -> Reply:
         """Store and queue; the reply to the final dot. Raises SpoolFull and SpoolError."""
@@ -95,11 +107,11 @@ class Reception:
         except OperatorError as error:
             return Reply(550, "5.7.1", (str(error),))
         now = self.clock.now()
-        trace = trace_id(now.timestamp(), os.urandom(8))
+        at = now.timestamp()
         message = NewMessage(
             sender=received.sender,
             recipients=received.recipients,
-            content=received_field(received, self.settings.hostname, now, trace)
+            content=received_field(received, self.settings.hostname, at, self._traces.next(at))
             + await self._signed(asked.content, vmta, received.recipients),
             vmta=vmta,
             job=asked.job,

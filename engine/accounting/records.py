@@ -4,10 +4,9 @@ User's guide 5.0, section 11.2; unlike PowerMTA's, every record about an attempt
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.text import printable
 from engine.accounting.bounce_category import bounce_category
@@ -58,8 +57,7 @@ _LONGEST = 2_000
 _NAMED_BY_TIME = ("timeQueued", "timeFirstAttempt")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event. `fields` are as given: times as POSIX seconds, `rcpt` one address or several."""
 
     kind: RecordKind

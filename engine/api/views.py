@@ -65,7 +65,7 @@ def detail(engine: Engine, queue: Queue) -> QueueDetail:
         backoff=queue.backoff,
         sources=[
             SourceView(
-                address=str(lane.parent.source.address),
+                address=lane.parent.address,
                 bind=str(lane.parent.source.bind),
                 connections=lane.connections,
                 failures=lane.failures,

@@ -1,9 +1,9 @@
 """What becomes of a recipient after an attempt. A decider: reply, tries and age in, verdict out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from typing import NamedTuple
 
 from engine.classification import ReplyCatalogue, ReplyClass
 from engine.directives import DomainSettings
@@ -24,8 +24,10 @@ class Fate(Enum):
     EXPIRED = "too old"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+_FINAL = (Fate.DELIVERED, Fate.BOUNCED, Fate.EXPIRED)
+
+
+class Verdict(NamedTuple):
     """The fate of one recipient, the kind of reply, and how long it waits if it does."""
 
     fate: Fate
@@ -34,7 +36,7 @@ class Verdict:
 
     @property
     def is_final(self) -> bool:
-        return self.fate in {Fate.DELIVERED, Fate.BOUNCED, Fate.EXPIRED}
+        return self.fate in _FINAL
 
 
 def wait_after(schedule: Sequence[timedelta], failures: int) -> timedelta:

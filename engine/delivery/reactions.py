@@ -34,7 +34,7 @@ class Reactions:
 
     def act(self, pattern: Pattern, lane: Lane, reply: Reply, peer: str) -> None:
         """Change mode and disable the source IP; what concerns recipients is the caller's."""
-        queue, source = lane.queue, str(lane.parent.source.address)
+        queue, source = lane.queue, lane.parent.address
         if PatternAction.DISABLE_SOURCE_IP in pattern.actions:
             self.conduct.disable_source(queue, source, pattern.text, reply.text, pattern.reenable_after)
         if PatternAction.BACKOFF in pattern.actions:

@@ -111,7 +111,7 @@ class Results:
 
     def lane_failed(self, lane: Lane, text: str, peer: str, reply: Reply | None) -> int:
         """A connection could not be opened; returns when the lane may try again (monotonic ns)."""
-        queue, source = lane.queue, str(lane.parent.source.address)
+        queue, source = lane.queue, lane.parent.address
         shown = reply.text if reply else text
         self._error(queue, shown, source, peer)
         self.accounting.add(
@@ -187,7 +187,7 @@ class Results:
         now: datetime,
     ) -> Verdict:
         lane = connection.lane
-        queue, source = lane.queue, str(lane.parent.source.address)
+        queue, source = lane.queue, lane.parent.address
         recipient.attempts += 1
         verdict = judge(
             reply,
@@ -245,7 +245,7 @@ class Results:
         connection: Connection | None = None,
     ) -> None:
         text, message = printable(reply.text), recipient.message
-        source = str(connection.lane.parent.source.address) if connection else ""
+        source = connection.lane.parent.address if connection else ""
         queue.insight.happened(RecipientEvent(now, kind, source, recipient.address, peer, text, message.job))
         self.accounting.add(
             kind,

@@ -173,7 +173,7 @@ class Scheduler:
         """Whether the lane waits after a failure, or its source IP is disabled for the queue."""
         until = lane.retry_at
         if lane.queue.disabled_until:
-            until = max(until, lane.queue.disabled_until.get(str(lane.parent.source.address), 0))
+            until = max(until, lane.queue.disabled_until.get(lane.parent.address, 0))
         if until <= now:
             return False
         self.timers.set_no_later(lane.queue, until)

@@ -5,19 +5,37 @@ cannot name it, so a forged complaint about somebody else's mail is one about no
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 SIZE: Final = 12
+_RANDOM: Final = 8
+_DRAWN_AT_ONCE: Final = 512
 _MOST: Final = 50
 
 _OWN: Final = re.compile(rb"\AReceived: (?:[^\r\n]*\r\n[ \t])*?[^\r\n]* id ([0-9a-f]{24});\r\n")
 _ANY: Final = re.compile(r"\bid\s+([0-9a-f]{24})\b")
 
 
-def trace_id(at: float, entropy: bytes) -> bytes:
-    """The id for a message received at POSIX time `at`; `entropy` is eight random octets."""
-    return (int(at) & 0xFFFFFFFF).to_bytes(4, "big") + entropy
+class TraceIds:
+    """Makes ids. `entropy` gives so many unguessable octets (`os.urandom`).
+
+    They are drawn for many messages at once: each draw is a system call, and lets the interpreter lock go.
+    """
+
+    __slots__ = ("_drawn", "_entropy", "_used")
+
+    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+        self._entropy = entropy
+        self._drawn = b""
+        self._used = 0
+
+    def next(self, at: float) -> bytes:
+        """The id for a message received at POSIX time `at`."""
+        if self._used == len(self._drawn):
+            self._drawn, self._used = self._entropy(_RANDOM * _DRAWN_AT_ONCE), 0
+        start, self._used = self._used, self._used + _RANDOM
+        return (int(at) & 0xFFFFFFFF).to_bytes(4, "big") + self._drawn[start : self._used]
 
 
 def own_trace(content: bytes) -> bytes | None:

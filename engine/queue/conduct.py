@@ -89,7 +89,7 @@ class Conduct:
 
     @staticmethod
     def _none_left(queue: Queue) -> bool:
-        return all(str(lane.parent.source.address) in queue.disabled for lane in queue.lanes)
+        return all(lane.parent.address in queue.disabled for lane in queue.lanes)
 
     def _ns_at(self, until: datetime, since: datetime) -> int:
         return self.clock.monotonic_ns() + int((until - since).total_seconds() * NANOSECONDS)

@@ -30,10 +30,15 @@ class Parent:
     ring: deque[Lane] = field(default_factory=deque)
     opening: int = 0
     wake_at: int = NEVER
+    address: str = field(init=False)
+    """The source IP in words, ready for every record about it."""
+
+    def __post_init__(self) -> None:
+        self.address = str(self.source.address)
 
     @property
     def key(self) -> tuple[str, str]:
-        return (str(self.source.address), self.provider)
+        return (self.address, self.provider)
 
 
 class ConnectionState(Enum):

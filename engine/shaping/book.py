@@ -68,7 +68,7 @@ class ShapingBook:
         """Where source IPs bind to may have changed."""
         known = {str(source.address): source for source in sources}
         for parent in self._parents.values():
-            parent.source = known.get(str(parent.source.address), parent.source)
+            parent.source = known.get(parent.address, parent.source)
 
     def reshape_parent(self, parent: Parent, now: int, wall: datetime) -> None:
         """Give a parent the limiters that hold now; their state is kept."""
@@ -94,7 +94,7 @@ class ShapingBook:
 
     def lane_chain(self, lane: Lane, directive: Directive, wall: datetime) -> LimitChain:
         """Every term that bounds one queue on one source IP."""
-        subject = f"{lane.queue.name} from {lane.parent.source.address}"
+        subject = f"{lane.queue.name} from {lane.parent.address}"
         bounds = [*_lane_bounds(lane, directive), *self._parent_bounds(lane.parent, directive, wall)]
         return chain(subject, directive, [b.term for b in bounds] or [_nothing_set(directive)])
 
@@ -130,7 +130,7 @@ class ShapingBook:
             said = self._providers.get(name)
             rate = rate_for(_provider_rates(said, directive), parent.source.address) if said else UNLIMITED
             if not rate.is_unlimited:
-                key = f"{directive}|{parent.source.address}|{name}"
+                key = f"{directive}|{parent.address}|{name}"
                 yield Bound(key, _configured_term(directive, rate, f"provider {name}"))
 
 
@@ -153,7 +153,7 @@ def warming(plans: Sequence[WarmUpSettings], parent: Parent, wall: datetime) -> 
             until=midnight + timedelta(days=1),
             where="engine.warm-up",
         )
-        yield Bound(f"warm-up|{parent.source.address}|{parent.provider}", term)
+        yield Bound(f"warm-up|{parent.address}|{parent.provider}", term)
 
 
 def _leased(lease: Lease, wall: datetime) -> Iterator[Bound]:

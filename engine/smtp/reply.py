@@ -5,7 +5,7 @@ enhanced status code (RFC 3463) or one that contradicts its basic code.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
@@ -35,11 +35,12 @@ class Reply:
     enhanced: str | None
     lines: tuple[str, ...]
     speaker: Speaker = Speaker.PEER
+    text: str = field(init=False, repr=False, compare=False)
+    """The reply verbatim in one line, `550 5.7.1 …`. A stranger wrote it: core.text before showing it."""
 
-    @property
-    def text(self) -> str:
-        """The reply verbatim in one line, `550 5.7.1 …`. A stranger wrote it: core.text before showing it."""
-        return " ".join(part for part in (f"{self.code:03}", self.enhanced, *self.lines) if part)
+    def __post_init__(self) -> None:
+        words = " ".join(part for part in (f"{self.code:03}", self.enhanced, *self.lines) if part)
+        object.__setattr__(self, "text", words)
 
     @property
     def is_positive(self) -> bool:

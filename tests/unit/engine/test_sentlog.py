@@ -2,14 +2,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.mail.settings import SentLogSettings
-from engine.mail.trace import trace_id
+from engine.mail.trace import TraceIds
 from engine.sentlog import Sent, SentLog
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
 def sent(number: int, recipient: str = "c@d.test", at: datetime = NOW) -> Sent:
-    trace = trace_id(at.timestamp(), number.to_bytes(8, "big"))
+    trace = TraceIds(lambda size: number.to_bytes(8, "big") * (size // 8)).next(at.timestamp())
     return Sent(
         trace, recipient, "203.0.113.7", "microsoft", at.timestamp(), number, "a@b.test", "default", "job"
     )
