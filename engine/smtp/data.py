@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 _TERMINATOR: Final = b"\r\n.\r\n"
+_DOTTED: Final = b"\r\n."
 _OVERLAP: Final = len(_TERMINATOR) - 1
 _ANY_LINE_END = re.compile(rb"\r\n|\r|\n")
 
@@ -25,12 +26,13 @@ class Fault(StrEnum):
 class ContentReader:
     """Collects one content of at most `limit` octets; memory stays bounded however much is sent."""
 
-    __slots__ = ("_length", "_limit", "_raw", "_unpaired", "fault", "received")
+    __slots__ = ("_length", "_limit", "_raw", "_stuffed", "_unpaired", "fault", "received")
 
     def __init__(self, limit: int) -> None:
         self._raw = bytearray(b"\r\n")  # the end of the DATA line: a dot may follow at once
         self._length = -1
         self._limit = limit
+        self._stuffed = False
         self._unpaired = 0
         self.received = 0
         self.fault: Fault | None = None
@@ -40,7 +42,7 @@ class ContentReader:
         raw, before = self._raw, len(self._raw)
         raw += data
         self.received += len(data)
-        end = raw.find(_TERMINATOR, max(0, before - _OVERLAP))
+        end = self._find_end(max(0, before - _OVERLAP))
         self._inspect(before, len(raw) if end < 0 else end + len(_TERMINATOR))
         if end < 0:
             self._bound()
@@ -55,10 +57,7 @@ class ContentReader:
             self.fault = self.fault or Fault.BARE_LINE_END
         if self.fault:
             return b""
-        if raw.find(b"\r\n.", 0, end) < 0:
-            content = bytes(raw[2:end])
-        else:
-            content = bytes(raw[:end].replace(b"\r\n.", b"\r\n")[2:])
+        content = bytes(raw[:end].replace(_DOTTED, b"\r\n")[2:]) if self._stuffed else bytes(raw[2:end])
         if len(content) > self._limit:
             self.fault = Fault.TOO_BIG
             return b""
@@ -71,6 +70,14 @@ class ContentReader:
         self._unpaired += singles - 2 * raw.count(b"\r\n", start - 1, stop)
         if raw.find(b"\0", start, stop) >= 0:
             self.fault = self.fault or Fault.NUL
+
+    def _find_end(self, start: int) -> int:
+        """Where the end of data begins, -1 if it is not there. Few contents begin another line with a dot."""
+        dot = self._raw.find(_DOTTED, start)
+        if dot < 0 or self._raw.startswith(_TERMINATOR, dot):
+            return dot
+        self._stuffed = True
+        return self._raw.find(_TERMINATOR, dot)
 
     def _bound(self) -> None:
         # Stuffing adds at most one octet to three (a line of one dot), so beyond 4/3 the limit is surely hit.
