@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
+import orjson
+
 from engine.accounting.records import Record, columns, completed, letter, plain
 from engine.accounting.settings import AccountingFormat, RecordKind
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_encode = json.JSONEncoder(default=str).encode
 _TIMES = ("timeLogged", "timeQueued", "timeFirstAttempt")
 
 
@@ -36,8 +37,14 @@ class JsonEncoding:
     def encode(self, records: Iterable[Record]) -> bytes:
         rows = (row for record in records for row in completed(record))
         known = ({name: value for name, value in row.items() if value is not None} for row in rows)
-        lines = [_encode(row) for row in known]
-        return "".join(f"{line}\n" for line in lines).encode()
+        return b"".join(map(_line, known))
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(row, str, orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:  # half a surrogate pair, say: escaped, it is JSON all the same
+        return json.dumps(row, default=str).encode() + b"\n"
 
 
 class CsvEncoding:

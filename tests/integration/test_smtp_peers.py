@@ -107,7 +107,9 @@ async def test_ten_megabytes_go_out_whole() -> None:
 async def test_eight_bits_and_lone_dots_arrive_as_they_are() -> None:
     mailbox = Mailbox()
     async with aiosmtpd_server(mailbox) as port, connected(port) as connection:
-        await connection.deliver("a@b.example", ("good@d.example",), b"caf\xe9\r\n.\r\nx\r\ny\r\n", eight_bit=True)
+        await connection.deliver(
+            "a@b.example", ("good@d.example",), b"caf\xe9\r\n.\r\nx\r\ny\r\n", eight_bit=True
+        )
     assert mailbox.envelopes[0].content == b"caf\xe9\r\n.\r\nx\r\ny\r\n"
     assert "BODY=8BITMIME" in mailbox.envelopes[0].mail_options
 

@@ -131,3 +131,8 @@ def test_csv_reads_back_as_one_row_whatever_strangers_write(reply: str, job: str
 )  # fmt: skip
 def test_a_reply_has_one_of_powermtas_categories(reply: str, category: BounceCategory) -> None:
     assert bounce_category(reply) is category
+
+
+def test_a_word_that_is_no_unicode_does_not_hold_up_the_file() -> None:
+    lines = JsonEncoding().encode([attempt(orig="half \ud800"), attempt()]).splitlines()
+    assert [json.loads(line)["orig"] for line in lines] == ["half \ud800", "news@example.com"]
