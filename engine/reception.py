@@ -3,10 +3,11 @@
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from core.address import IpAddress
 from core.clock import Clock
@@ -29,8 +30,7 @@ _MAX_HOPS = 50
 """RFC 5321 section 6.3 asks for at least 100 in general; PowerMTA and Postfix stop at 50."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instructions:
+class Instructions(NamedTuple):
     """What the submitter's own header fields ask for, and the content without them."""
 
     vmta: str
@@ -101,7 +101,7 @@ class Reception:
                 await self.accounting.flush()
                 return Reply(250, "2.0.0", ("taken as a report",))
             if recipients != list(received.recipients):
-                received = replace(received, recipients=tuple(recipients), wishes=None)
+                received = received._replace(recipients=tuple(recipients), wishes=None)
         try:
             vmta = self.choice.choose(asked.vmta)
         except OperatorError as error:

@@ -2,17 +2,27 @@
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
 
 from core.clock import Clock
 from core.errors import OperatorError
 from engine.mail import dkim, header
 from engine.mail.dkim import Key
 from engine.mail.settings import DkimKeySettings
-from engine.smtp.data import normalise
 
 _MAX_THREADS = 4
+_AT_ONCE = 8
+"""Messages that a thread takes at a time: to wake a thread costs a tenth of an RSA signature."""
+
+
+class _Wanted(NamedTuple):
+    content: bytes
+    at: int
+    done: asyncio.Future[bytes]
 
 
 class Signer:
@@ -22,9 +32,10 @@ class Signer:
         self._keys = dict(keys)
         self._clock = clock
         self._threads: ThreadPoolExecutor | None = None
+        self._idle = min(_MAX_THREADS, os.cpu_count() or 1)
+        self._waiting: deque[_Wanted] = deque()
         if self._keys:
-            most = min(_MAX_THREADS, os.cpu_count() or 1)
-            self._threads = ThreadPoolExecutor(most, thread_name_prefix="dkim")
+            self._threads = ThreadPoolExecutor(self._idle, thread_name_prefix="dkim")
 
     @property
     def active(self) -> bool:
@@ -33,17 +44,36 @@ class Signer:
 
     async def signed(self, content: bytes) -> bytes:
         """The message with a signature of each key of its From domain on top, or as it was."""
-        if self._threads is None:
-            return content
-        keys = dkim.keys_for(self._keys, content)
-        if not keys:
-            return content
-        at = int(self._clock.now().timestamp())
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _sign, content, keys, at)
+        loop = asyncio.get_running_loop()
+        wanted = _Wanted(content, int(self._clock.now().timestamp()), loop.create_future())
+        self._waiting.append(wanted)
+        if len(self._waiting) == 1:
+            loop.call_soon(self._hand_out)  # what else comes in this turn of the loop shares the thread
+        return await wanted.done
 
     def close(self) -> None:
         if self._threads is not None:
             self._threads.shutdown()
+
+    def _hand_out(self) -> None:
+        """Share what waits among the threads that idle; the others come back for more."""
+        while self._waiting and self._idle and self._threads is not None:
+            share = min(_AT_ONCE, -(-len(self._waiting) // self._idle))
+            taken = [self._waiting.popleft() for _ in range(share)]
+            self._idle -= 1
+            work = asyncio.get_running_loop().run_in_executor(self._threads, _sign_all, self._keys, taken)
+            work.add_done_callback(partial(self._take_back, taken))
+
+    def _take_back(self, taken: list[_Wanted], work: asyncio.Future[list[bytes | Exception]]) -> None:
+        self._idle += 1
+        for wanted, made in zip(taken, work.result(), strict=True):
+            if wanted.done.done():
+                continue  # whoever wanted it has gone
+            if isinstance(made, Exception):
+                wanted.done.set_exception(made)
+            else:
+                wanted.done.set_result(made)
+        self._hand_out()
 
 
 def load_keys(written: Iterable[DkimKeySettings]) -> dict[str, tuple[Key, ...]]:
@@ -78,6 +108,13 @@ def _load(settings: DkimKeySettings, domain: str, where: str) -> Key:
     )
 
 
-def _sign(content: bytes, keys: tuple[Key, ...], at: int) -> bytes:
-    content = normalise(content)
-    return dkim.sign(content, keys, at) + content
+def _sign_all(keys: dict[str, tuple[Key, ...]], wanted: Iterable[_Wanted]) -> list[bytes | Exception]:
+    return [_sign(keys, each) for each in wanted]
+
+
+def _sign(keys: dict[str, tuple[Key, ...]], wanted: _Wanted) -> bytes | Exception:
+    content = wanted.content
+    try:
+        return dkim.sign(content, dkim.keys_for(keys, content), wanted.at) + content
+    except Exception as error:  # noqa: BLE001 - one message's trouble is not its neighbours'
+        return error

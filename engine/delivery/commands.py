@@ -1,47 +1,41 @@
 """What the scheduler wants done; the deliverer does it and reports back."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.queue.queue import Connection, Queue
 
 
-@dataclass(frozen=True, slots=True)
-class Resolve:
+class Resolve(NamedTuple):
     """Find the route of a queue, then call `routed` or `unroutable`."""
 
     queue: Queue
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(NamedTuple):
     """Open a connection, then call `opened` or `open_failed`."""
 
     connection: Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Send the connection's batch, then call `finished`."""
 
     connection: Connection
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(NamedTuple):
     """Close an idle connection."""
 
     connection: Connection
 
 
-@dataclass(frozen=True, slots=True)
-class EndBackoff:
+class EndBackoff(NamedTuple):
     """The queue's backoff-to-normal-after has passed."""
 
     queue: Queue
 
 
-@dataclass(frozen=True, slots=True)
-class Reenable:
+class Reenable(NamedTuple):
     """The time is over for which a source IP was disabled in a queue."""
 
     queue: Queue

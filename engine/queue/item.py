@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.smtp.dsn import Wishes
 
@@ -39,8 +40,7 @@ class QueuedRecipient:
         return self.message.recipients[self.index]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Recipients of one message that go out in one transaction."""
 
     recipients: tuple[QueuedRecipient, ...]

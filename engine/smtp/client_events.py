@@ -1,41 +1,36 @@
 """What a client's session reports."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.smtp.outcome import TransactionResult
 from engine.smtp.reply import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class ShakeHands:
+class ShakeHands(NamedTuple):
     """The peer awaits our TLS handshake: perform it, then call `secured`."""
 
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """Greetings were exchanged; the session takes transactions."""
 
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """The peer does not want us, or was lost, before any transaction."""
 
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """A transaction is over."""
 
     result: TransactionResult
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """The session ended between transactions, or after QUIT."""
 
     reply: Reply

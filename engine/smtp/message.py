@@ -1,13 +1,12 @@
 """A message as a client handed it over."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.address import IpAddress
 from engine.smtp.dsn import Wishes
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedMessage:
+class ReceivedMessage(NamedTuple):
     """One accepted transaction, before anybody took responsibility for it.
 
     `sender` is empty for the null reverse-path. `content` has CR LF line ends, dots unstuffed, and was not

@@ -1,7 +1,7 @@
 """What became of a transaction, recipient by recipient."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.smtp.dsn import Wishes
 from engine.smtp.reply import Reply
@@ -17,8 +17,7 @@ class Stage(StrEnum):
     FINAL_DOT = "final dot"
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What to deliver. `content` has CR LF line ends throughout (`data.normalise`) and is not dot-stuffed.
 
     `wishes` go on to a peer that offers DSN.
@@ -32,8 +31,7 @@ class Envelope:
     wishes: Wishes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecipientOutcome:
+class RecipientOutcome(NamedTuple):
     """One recipient's final answer. `reply.speaker` says whether the peer gave it or we did."""
 
     recipient: str
@@ -41,8 +39,7 @@ class RecipientOutcome:
     stage: Stage
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionResult:
+class TransactionResult(NamedTuple):
     """One outcome per recipient, in the envelope's order; whether the connection can take another message.
 
     An outcome at FINAL_DOT whose speaker is ourselves is the window of RFC 1047: the peer may have taken
