@@ -121,6 +121,13 @@ def _score_low(incident: Incident, provider: str, settings: CapSettings) -> floa
     return settings.sender_score_low if acts else None
 
 
+def _alert(incident: Incident, provider: str, settings: CapSettings) -> float | None:
+    if provider != incident.provider:
+        return None
+    levels = {Severity.CRITICAL: settings.alert_critical, Severity.WARNING: settings.alert_warning}
+    return levels.get(incident.severity)
+
+
 def _at(place: str, name: str) -> Callable[[Incident, str, CapSettings], float | None]:
     def level(_incident: Incident, provider: str, settings: CapSettings) -> float | None:
         return float(getattr(settings, name)) if provider == place else None
@@ -138,6 +145,7 @@ _CAPS: dict[Rule, Callable[[Incident, str, CapSettings], float | None]] = {
     Rule.SNDS_TRAP_HITS: _trap_hits,
     Rule.SENDER_SCORE_DROP: _at(EVERY, "sender_score_drop"),
     Rule.SENDER_SCORE_LOW: _score_low,
+    Rule.ALERT: _alert,
 }
 
 
@@ -162,8 +170,9 @@ def is_blind(source: str, blind: frozenset[str]) -> bool:
 
 
 def _cap_signal(incident: Incident, level: float, now: datetime) -> Signal:
-    # a DNS list says what holds now, as long as its incident is open; SNDS and scores speak of days gone by
-    is_current = incident.source is Source.DNSBL
+    # a DNS list or an alert says what holds now, as long as its incident is open; SNDS and scores speak of
+    # days gone by
+    is_current = incident.source in {Source.DNSBL, Source.ALERT}
     return Signal(
         value=level,
         rule=str(incident.rule),

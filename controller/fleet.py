@@ -17,7 +17,7 @@ from controller.records import Records
 from controller.settings import ControllerSettings
 from controller.state import REST, ScopeReport, ScopeState
 from core.address import IpAddress
-from core.incident import Incident
+from core.incident import Incident, Rule
 from core.lease import Scope
 from core.provider import EVERY, MICROSOFT, OTHER
 from core.rate import Rate
@@ -151,12 +151,18 @@ def _completed(world: World, states: Mapping[Scope, ScopeState]) -> list[ScopeRe
     """The reports in a fixed order, and what the engine does not report though it must be decided.
 
     An engine that restarted has met few providers yet: what is throttled stays so. Unnamed providers, the
-    whole IP, and microsoft where SNDS speaks of the IP are decided before the first mail goes there.
+    whole IP, the provider that an alert names, and microsoft where SNDS speaks of the IP are decided before
+    the first mail goes there.
     """
     known = {report.scope: report for report in world.scopes}
     ips = {scope.source_ip for scope in known}
     wanted = {Scope(source_ip=ip, provider=provider) for ip in ips for provider in (OTHER, EVERY)}
     wanted |= {scope for scope, state in states.items() if state.is_throttled and scope.source_ip in ips}
+    wanted |= {
+        Scope(source_ip=incident.ip, provider=incident.provider)
+        for incident in world.incidents
+        if incident.ip in ips and incident.rule is Rule.ALERT
+    }
     wanted |= {
         Scope(source_ip=incident.ip, provider=MICROSOFT)
         for incident in world.incidents

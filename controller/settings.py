@@ -106,6 +106,12 @@ class CapSettings(Settings):
     trap_hits_everywhere: Level = Field(
         0.8, description="SNDS trap hits: the IP's whole rate (list quality)."
     )
+    alert_critical: Level = Field(
+        0.2, description="A critical alert of another monitor: at its provider, or the IP's whole rate."
+    )
+    alert_warning: Level = Field(
+        0.5, description="A warning of another monitor: at its provider, or the IP's whole rate."
+    )
     sender_score_drop: Level = Field(
         0.7, description="Sender Score fell by 5 in 2 of 3: the IP's whole rate."
     )

@@ -35,14 +35,17 @@ class Source(StrEnum):
     SNDS_STATUS = "snds-status"
     SENDER_SCORE = "sender-score"
     DNSBL = "dnsbl"
+    ALERT = "alert"
+    REPLIES = "replies"
 
 
 class Reading(BaseModel):
     """One source's answer about one IP for one period.
 
-    `metric` tells series of one source apart: the zone of a DNS list, or `filter-result`,
-    `complaint-rate`, `trap-hits` of SNDS. A polled source has `period_start == period_end == observed_at`;
-    a daily one has the activity period that it reported.
+    `metric` tells series of one source apart: the zone of a DNS list, `filter-result`, `complaint-rate`,
+    `trap-hits` of SNDS, `SENDER:KEY` of another monitor's alert, `PROVIDER:COUNT` of what the engine was
+    replied. A polled source has `period_start == period_end == observed_at`; a daily one has the activity
+    period that it reported, replies the hour of sending.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from core.settings import Settings
+from monitor.alerts.settings import AlertSettings
 from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderScoreSettings, SndsSettings
 from monitor.detection.settings import DetectionSettings
 from monitor.digest.settings import DigestSettings
@@ -21,6 +22,9 @@ class MonitorSettings(Settings):
         default=SenderScoreSettings(), description="Validity's Sender Score."
     )
     snds: SndsSettings = Field(default=SndsSettings(), description="Microsoft's Smart Network Data Services.")
+    alerts: AlertSettings = Field(
+        default=AlertSettings(), description="Alerts that other monitors post (see web)."
+    )
     detection: DetectionSettings = Field(
         default=DetectionSettings(), description="When readings mean trouble."
     )

@@ -18,6 +18,7 @@ from core.clock import Clock
 from core.incident import Incident, Severity
 from core.reading import Reading, Source, Status
 from monitor import health
+from monitor.alerts import evidence
 from monitor.collectors.collected import Collected
 from monitor.detection import blind, detect
 from monitor.detection.finding import Finding
@@ -92,6 +93,7 @@ class Watcher:
         now = self._clock.now()
         with database.session(self._engine) as session:
             changes = self._apply(session, self._look_for_silence(session, now), now)
+            changes += self._apply(session, self._look_for_ends(session, now), now)
             mails = announce.announce(session, now, self._settings.notifications)
         _log(changes)
         return WatchResult(changes=changes, mails=mails)
@@ -99,8 +101,10 @@ class Watcher:
     def _judge(self, session: Session, touched: "Touched") -> list[Finding]:
         ip, source, metric = touched.series
         past = readings.history(session, ip, source, metric, detect.HISTORY)
+        # an alert is news from its first word on: somebody found it worth saying
+        is_first = len(past) <= touched.count and source is not Source.ALERT
         return [
-            record.as_baseline(finding) if len(past) <= touched.count else finding
+            record.as_baseline(finding) if is_first else finding
             for finding in detect.detect(past, self._settings.detection)
         ]
 
@@ -122,6 +126,21 @@ class Watcher:
         sources = [health.from_row(row) for row in stored_health.load_all(session)]
         kept = [s for s in sources if blind.source_of(s.name) in enabled]
         return blind.blind(sights, kept, now, self._watching_since, self._settings.detection)
+
+    def _look_for_ends(self, session: Session, now: datetime) -> list[Finding]:
+        """Alerts that ran out, and those that were over while they flapped."""
+        found: list[Finding] = []
+        for standing in incidents.open_incidents(session):
+            if standing.source is not Source.ALERT or standing.ip is None:
+                continue
+            past = readings.history(session, standing.ip, standing.source, standing.metric, 1)
+            over = evidence.expired(past[-1], now) if past else None
+            if over is not None:
+                readings.record(session, over)
+            newest = over or (past[-1] if past else None)
+            if newest is not None and not evidence.is_firing(newest):
+                found += detect.detect([newest], self._settings.detection)
+        return found
 
     def _enabled(self) -> set[Source]:
         mine = self._settings

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Engine
 
@@ -17,6 +17,7 @@ from controller.drivers import tidegate as driver
 from controller.reconciler import Reconciler, TickReport
 from core.clock import Clock
 from core.reading import Reading
+from monitor.alerts.inbox import Inbox
 from monitor.collectors.collected import Collected
 from monitor.collectors.dnsbl import DnsblCollector
 from monitor.collectors.sender_score import SenderScoreCollector
@@ -26,9 +27,13 @@ from monitor.notifications.sender import Sender
 from monitor.watcher import LookAgain, Watcher, WatchResult
 from storage import database, readings
 from tidegate import digests, plans, process
+from tidegate.alert_desk import AlertDesk
 from tidegate.config.load import Loaded
 from tidegate.config.model import Config
 from tidegate.jobs import Jobs, Work
+
+if TYPE_CHECKING:
+    from tidegate.web.server import WebServer
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +77,14 @@ class Watch:
         self._jobs = Jobs(self.clock)
         collectors = self._collectors()
         link = driver.connect(self.config.controller.engine)
+        door = self._door()
         try:
             self._reconciler = Reconciler(self._engine, link, self.config.controller)
             self._plan_jobs(collectors)
             self._jobs.start()
+            if door is not None:
+                door.start()
+                log.info("Taking alerts at %s", door.address, extra={"event": "watch.listens"})
             log.info(
                 "Watching %d IPs; the controller is in mode %s",
                 len(self.config.source_ips),
@@ -84,12 +93,35 @@ class Watch:
             )
             await stop.wait()
         finally:
+            if door is not None:
+                await door.stop()
             await self._jobs.stop()
             async with self._desk:  # what is being written is finished first
                 for collector in collectors:
                     await collector.aclose()
                 await link.close()
                 self._engine.dispose()
+
+    def _door(self) -> "WebServer | None":
+        """Where other monitors post their alerts, if anybody may."""
+        if not self.config.web.is_on:
+            return None
+        from tidegate.web.app import application  # noqa: PLC0415 - half a second that most do without
+        from tidegate.web.server import WebServer  # noqa: PLC0415
+
+        inbox = Inbox(
+            self._engine,
+            self.clock,
+            self._watcher,
+            self.config.monitor.alerts,
+            self.config.source_ips,
+            self.config.engine.provider_map(),
+        )
+        desk = AlertDesk(inbox, self._engine, self._at_desk, self._act_soon)
+        return WebServer(application(self.config.web, self.clock, desk), self.config.web.listen)
+
+    def _act_soon(self) -> None:
+        self._jobs.once("act on an alert", timedelta(0), self._control)
 
     def _collectors(self) -> list[Collector]:
         monitor = self.config.monitor

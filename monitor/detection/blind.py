@@ -20,6 +20,7 @@ RESOLVER = "every-zone"
 """Stands for the metric in the finding about all DNS lists at once."""
 
 RESOLVER_SHARE = 0.5
+_NEVER_OLD = timedelta(days=3_650)
 _ANSWERS = {Quality.OK, Quality.NO_DATA}
 _NAMES = {"dnsbl": Source.DNSBL, "sender-score": Source.SENDER_SCORE, "snds": Source.SNDS_DATA}
 
@@ -87,6 +88,8 @@ def max_age(source: Source, rules: DetectionSettings) -> timedelta:
             return rules.sender_score.max_age
         case Source.SNDS_DATA | Source.SNDS_STATUS:
             return rules.snds.max_age
+        case Source.ALERT | Source.REPLIES:
+            return _NEVER_OLD  # others speak when they like; who sends no mail gets no replies
 
 
 def source_of(name: str) -> Source | None:

@@ -30,9 +30,9 @@ class Fall:
 
 
 def decrease(samples: Samples, rules: DecreaseRules) -> list[Finding]:
-    """Fold valid samples of one series, oldest first. DNS lists are left out: a listing is its own rule."""
+    """Fold valid samples of one series, oldest first."""
     usable = [s for s in valid(samples) if _height(s) is not None]
-    if not rules.enabled or len(usable) < 2 or usable[0].source is Source.DNSBL:
+    if not rules.enabled or len(usable) < 2:
         return []
     step = _step_of(usable[0], rules)
     fall: Fall | None = None

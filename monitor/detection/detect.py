@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from core.reading import Reading, Source
-from monitor.detection import decrease, dnsbl, sender_score, snds
+from monitor.detection import alert, decrease, dnsbl, sender_score, snds
 from monitor.detection.finding import Finding, FindingState
 from monitor.detection.samples import Samples, ordered
 from monitor.detection.settings import DetectionSettings
@@ -16,6 +16,8 @@ _SNDS_DATA = {
     "trap-hits": snds.trap_hits,
     "complaint-rate": snds.complaint_rate,
 }
+_WITHOUT_FALLS = {Source.DNSBL, Source.ALERT, Source.REPLIES}
+"""A listing or an alert is its own rule; replies go up and down by the hour."""
 _SURE = {FindingState.ACTIVE, FindingState.CLEARING}
 
 
@@ -25,7 +27,7 @@ def detect(history: Iterable[Reading], rules: DetectionSettings) -> list[Finding
     if not samples:
         return []
     levels = _levels(samples, rules)
-    falls = decrease.decrease(samples, rules.decrease)
+    falls = [] if samples[-1].source in _WITHOUT_FALLS else decrease.decrease(samples, rules.decrease)
     if any(finding.state in _SURE for finding in levels):
         # a rule that is sure says it better; an early warning that was given stands until all is clear
         falls = []
@@ -44,3 +46,7 @@ def _levels(samples: Samples, rules: DetectionSettings) -> list[Finding]:
         case Source.SNDS_DATA:
             fold = _SNDS_DATA.get(samples[-1].metric)
             return fold(samples, rules.snds) if fold else []
+        case Source.ALERT:
+            return [alert.alert(samples)]
+        case Source.REPLIES:
+            return []  # the controller judges counts itself; here they are history

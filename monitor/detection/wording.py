@@ -10,6 +10,8 @@ SOURCE_NAMES = {
     Source.SNDS_STATUS: "Microsoft SNDS",
     Source.SENDER_SCORE: "Sender Score",
     Source.DNSBL: "DNS list",
+    Source.ALERT: "alerts",
+    Source.REPLIES: "mail servers' replies",
 }
 METRIC_NAMES = {
     "filter-result": "SNDS filter result",
@@ -20,7 +22,9 @@ METRIC_NAMES = {
 
 
 def source_name(source: Source, metric: str) -> str:
-    """What people call the source: `Microsoft SNDS`, `zen.spamhaus.org`."""
+    """What people call the source: `Microsoft SNDS`, `zen.spamhaus.org`, `alerts of hetrix`."""
+    if source is Source.ALERT:
+        return f"alerts of {metric.partition(':')[0]}"
     return metric if source is Source.DNSBL and metric else SOURCE_NAMES[source]
 
 

@@ -46,6 +46,10 @@ _STEPS: dict[Rule, tuple[str, ...]] = {
         "This is an early warning, nothing is throttled because of it alone.",
         "Look at what changed on this IP since yesterday: new list, new customer, new volume.",
     ),
+    Rule.ALERT: (
+        "Look at the alert where it comes from; its labels and links are below.",
+        "Mend the cause there: when the other monitor says that it is over, the limit begins to lift.",
+    ),
     Rule.BLIND: (
         "See what the source says: tidegate show sources. Ask it by hand: tidegate check, with an IP.",
         "Lists refuse public resolvers: a recursing resolver of your own is what they answer.",

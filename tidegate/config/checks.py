@@ -8,7 +8,8 @@ from core.errors import OperatorError
 from engine.directives import DomainPattern
 from engine.patterns import SHIPPED, compile_pattern
 from engine.settings import EngineSettings
-from tidegate.config import virtual_mtas, watching
+from tidegate.config import virtual_mtas, watching, web
+from tidegate.config.addresses import address_port
 from tidegate.config.unwise import warnings
 from tidegate.config.yaml_reader import Document, Path
 
@@ -29,6 +30,7 @@ def check(document: Document, sections: Mapping[str, Any]) -> list[str]:
     if engine is not None and lists is not None and ("ip-lists",) not in document.blind:
         virtual_mtas.source_ips(document, engine, lists)
     watching.check(document, sections)
+    web.check(document, sections)
     return warnings(document, sections)
 
 
@@ -75,25 +77,14 @@ def _routes(document: Document, engine: EngineSettings) -> None:
 
 def _listens(document: Document, engine: EngineSettings) -> None:
     for number, listen in enumerate(engine.listen):
-        _address_port(document, ("engine", "listen", number), listen)
+        address_port(document, ("engine", "listen", number), listen)
     listen = engine.control_api.listen
     if not listen.startswith("unix:"):
-        _address_port(document, ("engine", "control-api", "listen"), listen)
+        address_port(document, ("engine", "control-api", "listen"), listen)
     elif listen == "unix:":
         document.refuse(
             ("engine", "control-api", "listen"), "the socket has no path", "write unix:data/control.sock"
         )
-
-
-def _address_port(document: Document, path: Path, listen: str) -> None:
-    address, colon, port = listen.rpartition(":")
-    bare = address.removeprefix("[").removesuffix("]")
-    right = colon and bare and port.isdecimal() and 0 <= int(port) <= 65_535
-    if right and (":" not in bare or address.startswith("[")):
-        return
-    document.refuse(
-        path, f"{listen!r} is not an address and a port", "write it like 127.0.0.1:2525 or [::1]:2525"
-    )
 
 
 def _tokens(document: Document, engine: EngineSettings) -> None:

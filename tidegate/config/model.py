@@ -8,6 +8,7 @@ from core.settings import Settings
 from engine.settings import EngineSettings
 from monitor.settings import MonitorSettings
 from tidegate.settings import ClockSettings, LoggingSettings
+from tidegate.web.settings import WebSettings
 
 
 class Config(Settings):
@@ -26,6 +27,7 @@ class Config(Settings):
     controller: ControllerSettings = Field(
         ControllerSettings(), description="What is done about it: observe, advise or enforce."
     )
+    web: WebSettings = Field(WebSettings(), description="Where other monitors post their alerts.")
     logging: LoggingSettings = Field(LoggingSettings(), description="The log.")
     clock: ClockSettings = Field(ClockSettings(), description="The clock; for rehearsals only.")
 

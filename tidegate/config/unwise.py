@@ -5,6 +5,7 @@ from typing import Any
 
 from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
+from tidegate.config.web import is_open_to_all
 from tidegate.config.yaml_reader import Document, Path
 
 
@@ -32,6 +33,12 @@ def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         )
     if engine is not None:
         yield from shadowed(engine)
+    web = sections.get("web")
+    if web is not None and is_open_to_all(web):
+        yield (
+            ("web", "listen"),
+            f"{web.listen} takes tokens over plain HTTP: listen on loopback, behind a proxy with TLS",
+        )
     clock = sections.get("clock")
     if clock is not None and clock.speed != 1:
         yield ("clock", "speed"), f"the clock runs {clock.speed:g} times as fast as time: a rehearsal"

@@ -1,0 +1,1 @@
+"""The watch process over HTTP: where other monitors post their alerts."""

@@ -1,0 +1,94 @@
+"""Who asks the watch process, what they may do, and whether they ask too often."""
+
+import hmac
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from core.clock import NANOSECONDS, Clock
+from tidegate.web.problems import ProblemError
+from tidegate.web.settings import UNIX, WebScope, WebSettings, WebToken
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated client."""
+
+    name: str
+    scopes: frozenset[WebScope]
+
+
+SOCKET = Caller("socket", frozenset(WebScope))
+
+
+@dataclass(slots=True)
+class _Known:
+    token: WebToken
+    secret: bytes
+    asked: deque[int] = field(default_factory=deque)
+
+
+class Doorkeeper:
+    """Knows the tokens, and when each was used: at most its rate in any window of that length."""
+
+    def __init__(self, settings: WebSettings, clock: Clock) -> None:
+        self._is_socket = settings.listen.startswith(UNIX)
+        self._clock = clock
+        self._known = list(_known(settings.tokens))
+
+    def admit(self, authorization: str) -> Caller:
+        """The client of a request. Raises ProblemError 401 and 429."""
+        if self._is_socket:
+            return SOCKET
+        kind, _, offered = authorization.partition(" ")
+        if kind.lower() == "bearer":
+            for one in self._known:
+                if hmac.compare_digest(one.secret, offered.strip().encode()):
+                    self._pace(one)
+                    return Caller(one.token.name, frozenset({one.token.scope}))
+        raise ProblemError(
+            HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer TOKEN with a token of web.tokens"
+        )
+
+    def _pace(self, one: _Known) -> None:
+        rate = one.token.rate
+        if rate.count is None:
+            return
+        now, window = self._clock.monotonic_ns(), rate.seconds * NANOSECONDS
+        while one.asked and one.asked[0] <= now - window:
+            one.asked.popleft()
+        if len(one.asked) >= rate.count:
+            wait = -(-(one.asked[0] + window - now) // NANOSECONDS)
+            said = f"token {one.token.name} may make {rate} requests"
+            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, said, wait=max(1, wait))
+        one.asked.append(now)
+
+
+def _known(tokens: Iterable[WebToken]) -> Iterable[_Known]:
+    return (_Known(t, t.token.get_secret_value().encode()) for t in tokens if t.token is not None)
+
+
+def caller(request: Request) -> Caller:
+    """The client of a request. Raises ProblemError."""
+    keeper: Doorkeeper = request.app.state.doorkeeper
+    return keeper.admit(request.headers.get("authorization", ""))
+
+
+def needs(scope: WebScope) -> Any:
+    """A dependency that lets through callers with that scope."""
+
+    def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
+        if scope not in who.scopes:
+            held = ", ".join(sorted(who.scopes))
+            raise ProblemError(HTTPStatus.FORBIDDEN, f"token {who.name} has scope {held}; this needs {scope}")
+        return who
+
+    return Depends(check)
+
+
+Sender = Annotated[Caller, needs(WebScope.ALERT)]
+Reader = Annotated[Caller, needs(WebScope.READ)]
