@@ -11,6 +11,7 @@ from tidegate.config.addresses import address_port
 from tidegate.config.yaml_reader import Document, Path
 from tidegate.web.settings import UNIX, WebSettings
 
+_SHORTEST = 16
 _LISTEN: Path = ("web", "listen")
 
 
@@ -40,6 +41,12 @@ def _tokens(document: Document, web: WebSettings) -> None:
         if token.token is None:
             document.refuse(
                 path, f"the token {token.name!r} is not given", "write token: ${NAME}, or token-file: PATH"
+            )
+        elif len(token.token.get_secret_value()) < _SHORTEST:
+            document.refuse(
+                (*path, "token"),
+                f"the token {token.name!r} has fewer than {_SHORTEST} characters",
+                "make one that nobody guesses: openssl rand -hex 24",
             )
         if token.name in names:
             document.refuse((*path, "name"), f"two tokens are named {token.name!r}", "give each its own name")

@@ -88,6 +88,7 @@ def _tcp(listen: str) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((name, int(port)))
+        listening.listen()  # else two may have bound it, and neither would know before it is too late
     except OSError:
         listening.close()
         raise

@@ -26,7 +26,7 @@ class WebToken(Settings):
         description="Who holds it; an alert's incident says that this is who spoke.",
     )
     token: SecretStr | None = Field(
-        default=None, min_length=16, description="The token, 16 characters or more, best from ${ENV}."
+        default=None, description="The token, 16 characters or more, best from ${ENV}."
     )
     token_file: Path | None = Field(default=None, description="A file that holds the token instead.")
     scope: WebScope = Field(

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from alert_bodies import IP, NOW, OTHER_IP, context, firing, hetrix, posted, webhook
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from core.incident import Rule, Severity
 from core.provider import EVERY
 from monitor.alerts import body
 from monitor.alerts.alert import Alert, AlertState, UnusableAlert
+from tests.unit.monitor.alerts.alert_bodies import IP, NOW, OTHER_IP, context, firing, hetrix, posted, webhook
 
 
 def one(document: Any, **settings: Any) -> Alert:
