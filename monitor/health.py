@@ -16,6 +16,10 @@ PATIENCE: Final = 3
 """Failures in a row until a source counts as blind: three times its cadence (reference: control.md 1.2)."""
 
 
+REMEMBERED: Final = 50
+"""How many of the last attempts the error share is taken over: two days of an hourly source."""
+
+
 class SourceState(StrEnum):
     """Where a source stands."""
 
@@ -65,7 +69,10 @@ class SourceOutcome:
 
 
 class SourceHealth(BaseModel):
-    """One source's health. `since` is when the present state began."""
+    """One source's health. `since` is when the present state began.
+
+    `recent` has a letter for each of the last attempts, oldest first: + answered, - failed, x not believed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,8 +84,20 @@ class SourceHealth(BaseModel):
     last_error: str = ""
     consecutive_failures: int = 0
     reason: str = ""
+    recent: str = ""
+
+    @property
+    def error_share(self) -> float | None:
+        """Which part of the last attempts gave nothing that can be used; None before the first."""
+        return error_share(self.recent)
 
 
+def error_share(recent: str) -> float | None:
+    """The share of attempts in `SourceHealth.recent` that were of no use."""
+    return (len(recent) - recent.count(_LETTERS[OutcomeKind.ANSWERED])) / len(recent) if recent else None
+
+
+_LETTERS = {OutcomeKind.ANSWERED: "+", OutcomeKind.FAILED: "-", OutcomeKind.UNTRUSTED: "x"}
 _S, _T = SourceState, Trigger
 TRANSITIONS: Final[dict[SourceState, dict[Trigger, SourceState]]] = {
     _S.NEW: {
@@ -132,6 +151,7 @@ def after(
         last_error=health.last_error if answered else outcome.reason,
         consecutive_failures=failures,
         reason=outcome.reason,
+        recent=(health.recent + _LETTERS[outcome.kind])[-REMEMBERED:],
     )
     return later, _event(health.state, state) if moved else None
 
@@ -156,23 +176,26 @@ def to_row(health: SourceHealth) -> stored_health.SourceHealth:
     return stored_health.SourceHealth(
         name=health.name,
         state=health.state.value,
+        since=health.since,
         last_success_at=health.last_success_at,
         last_attempt_at=health.last_attempt_at,
         last_error=health.last_error,
         consecutive_failures=health.consecutive_failures,
         detail=health.reason,
+        recent=health.recent,
     )
 
 
 def from_row(row: stored_health.SourceHealth) -> SourceHealth:
-    """Back from storage, which does not keep `since`: the last success is the honest bound."""
+    """Back from storage. Rows of before `since` was kept have none: the last success is the honest bound."""
     return SourceHealth(
         name=row.name,
         state=SourceState(row.state),
-        since=row.last_success_at or row.last_attempt_at,
+        since=row.since or row.last_success_at or row.last_attempt_at,
         last_success_at=row.last_success_at,
         last_attempt_at=row.last_attempt_at,
         last_error=row.last_error,
         consecutive_failures=row.consecutive_failures,
         reason=row.detail,
+        recent=row.recent,
     )

@@ -9,17 +9,22 @@ from storage.tables import SourceHealthRow
 
 
 class SourceHealth(BaseModel):
-    """One source (`dnsbl:zen.spamhaus.org`, `snds:main`): when it last worked and what it last said wrong."""
+    """One source (`dnsbl:zen.spamhaus.org`, `snds:main`): when it last worked and what it last said wrong.
+
+    `recent` has a letter for each of the last attempts; what the letters mean is the monitor's business, too.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     state: str
+    since: datetime | None = None
     last_success_at: datetime | None = None
     last_attempt_at: datetime | None = None
     last_error: str = ""
     consecutive_failures: int = 0
     detail: str = ""
+    recent: str = ""
 
 
 def load_all(session: Session) -> list[SourceHealth]:

@@ -180,11 +180,13 @@ class SourceHealthRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     state: str
+    since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_error: str = Field(sa_type=Text)
     consecutive_failures: int
     detail: str = Field(sa_type=Text)
+    recent: str
 
 
 class OrderRow(SQLModel, table=True):
