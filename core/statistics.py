@@ -12,8 +12,9 @@ class ScopeMinute(BaseModel):
 
     `deferred` and `bounced` are the peer's replies alone: own delays (rate, lease, pause) are never in them.
     `reputation_deferred` and `blocked` are those replies whose subject is the source IP: 4xx, and 5xx or
-    "blocked" texts. `hard_bounced` are 5xx about the recipient. `last_reply` is the newest reputation reply,
-    verbatim, for evidence.
+    "blocked" texts. `hard_bounced` are 5xx about the recipient. `domain_replies` and `content_replies` are
+    deferrals and refusals about the sending domain (its authentication, too) and about what was sent: no
+    reason to throttle an IP. `last_reply` is the newest reputation reply, verbatim, for evidence.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,4 +30,6 @@ class ScopeMinute(BaseModel):
     blocked: int = 0
     hard_bounced: int = 0
     complaints: int = 0
+    domain_replies: int = 0
+    content_replies: int = 0
     last_reply: str = ""

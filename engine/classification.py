@@ -17,8 +17,22 @@ class ReplyClass(StrEnum):
     REPUTATION_DEFERRAL = "deferred because of the source IP"
     DEFERRAL = "deferred"
     BLOCK = "refused because of the source IP"
+    DOMAIN_DEFERRAL = "deferred because of the sending domain"
+    DOMAIN_REFUSAL = "refused because of the sending domain"
+    CONTENT_DEFERRAL = "deferred because of the content"
+    CONTENT_REFUSAL = "refused because of the content"
     HARD_BOUNCE = "no such recipient"
     BOUNCE = "refused"
+
+
+class Subject(StrEnum):
+    """What a reply is about."""
+
+    IP = "the source IP"
+    DOMAIN = "the sending domain or its authentication"
+    CONTENT = "what was sent"
+    RECIPIENT = "the recipient"
+    OTHER = "none of these"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,26 @@ class KnownReply:
 
 # the catalogue says microsoft365 where scopes say office365
 _PROVIDER_NAMES = {"microsoft365": "office365"}
-_IP_SUBJECTS = {"ip"}
+_SUBJECTS = {
+    "ip": Subject.IP,
+    "domain": Subject.DOMAIN,
+    "auth": Subject.DOMAIN,
+    "auth-or-policy": Subject.DOMAIN,
+    "content": Subject.CONTENT,
+    "content-or-ip": Subject.CONTENT,  # a verdict on one message is not yet one on the IP
+    "recipient": Subject.RECIPIENT,
+}
+_BY_TEXT = "ip-or-domain"
+# Gmail's 4.7.28 names what it limits (https://support.google.com/mail/?p=UnsolicitedRateLimitError), QQ too
+_NAMED = (
+    (re.compile(r"\bURL\b", re.IGNORECASE), Subject.CONTENT),
+    (re.compile(r"\b(SPF|DKIM)\b|\b(sender|domain) frequency", re.IGNORECASE), Subject.DOMAIN),
+    (re.compile(r"\bIP (address|netblock)|\b(ip|connection) frequency", re.IGNORECASE), Subject.IP),
+)
+_KINDS = {
+    Subject.DOMAIN: (ReplyClass.DOMAIN_DEFERRAL, ReplyClass.DOMAIN_REFUSAL),
+    Subject.CONTENT: (ReplyClass.CONTENT_DEFERRAL, ReplyClass.CONTENT_REFUSAL),
+}
 _BLOCKING = {"ip_blocked"}
 # RFC 3463: 5.1.1 no such mailbox, 5.1.10 null MX, 5.2.1 disabled; without a code the words must do
 _NO_RECIPIENT = re.compile(
@@ -65,13 +98,24 @@ class ReplyCatalogue:
         if code // 100 == 2:
             return ReplyClass.DELIVERED
         known = self.find(provider, text)
+        about = subject_of(known, text) if known else Subject.OTHER
         transient = code // 100 == 4
-        if known and known.subject in _IP_SUBJECTS:
+        if known and about is Subject.IP:
             blocks = known.action in _BLOCKING or not transient
             return ReplyClass.BLOCK if blocks else ReplyClass.REPUTATION_DEFERRAL
+        if about in _KINDS:
+            deferral, refusal = _KINDS[about]
+            return deferral if transient else refusal
         if transient:
             return ReplyClass.DEFERRAL
         return ReplyClass.HARD_BOUNCE if _NO_RECIPIENT.search(text) else ReplyClass.BOUNCE
+
+
+def subject_of(known: KnownReply, text: str) -> Subject:
+    """What a known reply is about. Where the entry leaves it open, what the text names; in doubt not the IP."""
+    if known.subject != _BY_TEXT:
+        return _SUBJECTS.get(known.subject, Subject.OTHER)
+    return next((subject for named, subject in _NAMED if named.search(text)), Subject.OTHER)
 
 
 def _known(entry: dict[str, Any]) -> KnownReply:

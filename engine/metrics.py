@@ -51,6 +51,11 @@ def _deliveries(engine: Engine) -> Iterator[Family]:
     kinds = (("deferred", "reputation_deferred"), ("blocked", "blocked"))
     about_ip = [({**labels, "kind": kind}, value) for kind, name in kinds for labels, value in of(name)]
     yield counter("smtp_reputation_replies_total", "Replies whose subject is the source IP.", about_ip)
+    others = (("domain", "domain_replies"), ("content", "content_replies"))
+    about_mail = [({**labels, "subject": said}, value) for said, name in others for labels, value in of(name)]
+    yield counter(
+        "smtp_policy_replies_total", "Replies whose subject is the domain or the content.", about_mail
+    )
     yield counter("smtp_hard_bounces_total", "Refusals whose subject is the recipient.", of("hard_bounced"))
     latency = engine.accounting.latency
     yield from histogram(

@@ -21,7 +21,24 @@ class _Counts:
     blocked: int = 0
     hard_bounced: int = 0
     complaints: int = 0
+    domain_replies: int = 0
+    content_replies: int = 0
     last_reply: str = ""
+
+
+_COUNTED = {
+    ReplyClass.DELIVERED: ("delivered",),
+    ReplyClass.DEFERRAL: ("deferred",),
+    ReplyClass.REPUTATION_DEFERRAL: ("deferred", "reputation_deferred"),
+    ReplyClass.DOMAIN_DEFERRAL: ("deferred", "domain_replies"),
+    ReplyClass.CONTENT_DEFERRAL: ("deferred", "content_replies"),
+    ReplyClass.BLOCK: ("bounced", "blocked"),
+    ReplyClass.DOMAIN_REFUSAL: ("bounced", "domain_replies"),
+    ReplyClass.CONTENT_REFUSAL: ("bounced", "content_replies"),
+    ReplyClass.HARD_BOUNCE: ("bounced", "hard_bounced"),
+    ReplyClass.BOUNCE: ("bounced",),
+}
+_ABOUT_IP = {ReplyClass.REPUTATION_DEFERRAL, ReplyClass.BLOCK}
 
 
 class Statistics:
@@ -40,24 +57,10 @@ class Statistics:
     def answered(self, source: IpAddress, provider: str, kind: ReplyClass, text: str, at: float) -> None:
         """A peer's reply to one recipient."""
         counts = self._at(source, provider, at)
-        match kind:
-            case ReplyClass.DELIVERED:
-                counts.delivered += 1
-            case ReplyClass.DEFERRAL:
-                counts.deferred += 1
-            case ReplyClass.REPUTATION_DEFERRAL:
-                counts.deferred += 1
-                counts.reputation_deferred += 1
-                counts.last_reply = text
-            case ReplyClass.BLOCK:
-                counts.bounced += 1
-                counts.blocked += 1
-                counts.last_reply = text
-            case ReplyClass.HARD_BOUNCE:
-                counts.bounced += 1
-                counts.hard_bounced += 1
-            case ReplyClass.BOUNCE:
-                counts.bounced += 1
+        for name in _COUNTED[kind]:
+            setattr(counts, name, getattr(counts, name) + 1)
+        if kind in _ABOUT_IP:
+            counts.last_reply = text
 
     def complained(self, source: IpAddress, provider: str, at: float) -> None:
         """A complaint, booked to the minute in which the mail went out, however long ago that is."""

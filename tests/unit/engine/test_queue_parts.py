@@ -131,6 +131,17 @@ def test_statistics_count_each_reply_once_in_its_minute() -> None:
     assert stats.since(NOW + timedelta(minutes=1)) == []
 
 
+def test_every_kind_of_reply_is_counted_once_and_only_those_about_the_ip_against_it() -> None:
+    source, stats, at = ip_address("203.0.113.7"), Statistics(), NOW.timestamp()
+    for kind in ReplyClass:
+        stats.answered(source, "yahoo", kind, str(kind), at)
+    (row,) = stats.since(NOW)
+    assert row.delivered + row.deferred + row.bounced == len(ReplyClass)
+    assert (row.reputation_deferred, row.blocked, row.hard_bounced) == (1, 1, 1)
+    assert (row.domain_replies, row.content_replies) == (2, 2)
+    assert row.last_reply == ReplyClass.BLOCK  # what is about the domain is no evidence against the IP
+
+
 def test_statistics_older_than_two_days_are_dropped() -> None:
     source, stats = ip_address("203.0.113.7"), Statistics()
     stats.attempted(source, "yahoo", 1, NOW.timestamp())

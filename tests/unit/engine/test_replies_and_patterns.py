@@ -42,6 +42,23 @@ def test_every_entry_of_the_catalogue_finds_its_own_sample() -> None:
         ("other", 451, "451 4.7.1 Greylisted", ReplyClass.DEFERRAL),
         ("office365", 550, "550 5.7.513 Service unavailable, Client host [192.0.2.9] blocked by example.org "
          "using Customer Block list (AS16012607)", ReplyClass.BOUNCE),
+        ("google", 421, "421 4.7.28 Our system has detected an unusual rate of unsolicited mail originating from "
+         "your IP address. To protect our users from spam, mail sent from your IP address has been temporarily "
+         "rate limited.", ReplyClass.REPUTATION_DEFERRAL),
+        ("google", 421, "421 4.7.28 Gmail has detected an unusual rate of mail originating from your IP Netblock "
+         "[192.0.2.0/24].", ReplyClass.REPUTATION_DEFERRAL),
+        ("google", 421, "421 4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your "
+         "DKIM domain [example.org 35].", ReplyClass.DOMAIN_DEFERRAL),
+        ("google", 421, "421 4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your "
+         "SPF domain [example.org 35].", ReplyClass.DOMAIN_DEFERRAL),
+        ("google", 421, "421 4.7.28 Gmail has detected an unusual rate of unsolicited mail containing one of your "
+         "URL domains.", ReplyClass.CONTENT_DEFERRAL),
+        ("google", 421, "421 4.7.28 Gmail has detected an unusual rate of mail.", ReplyClass.DEFERRAL),
+        ("google", 550, "550 5.7.1 [192.0.2.9] Our system has detected that this message is likely unsolicited "
+         "mail.", ReplyClass.CONTENT_REFUSAL),
+        ("yahoo", 554, "554 5.7.9 Message not accepted for policy reasons.", ReplyClass.DOMAIN_REFUSAL),
+        ("qq", 550, "550 Ip frequency limited.", ReplyClass.BLOCK),
+        ("qq", 550, "550 Domain frequency limited.", ReplyClass.DOMAIN_REFUSAL),
     ],
 )  # fmt: skip
 def test_only_replies_about_the_ip_count_against_it(
