@@ -1,20 +1,7 @@
-"""The statistics that decisions rest on: Wilson's interval and the Bernoulli CUSUM."""
+"""The statistics that decisions rest on: the Bernoulli CUSUM and quantiles."""
 
 from collections.abc import Iterable, Sequence
-from math import ceil, log, sqrt
-
-
-def wilson_lower(events: int, trials: int, z: float = 1.96) -> float:
-    """Lower bound of Wilson's interval for a share: `events` of `trials`, 0 without trials.
-
-    lb = (p + z²/2n - z·√(p(1-p)/n + z²/4n²)) / (1 + z²/n), Wilson 1927, JASA 22:209.
-    """
-    if trials <= 0 or events <= 0:
-        return 0.0
-    share = min(events, trials) / trials
-    square = z * z
-    spread = z * sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
-    return max(0.0, (share + square / (2 * trials) - spread) / (1 + square / trials))
+from math import ceil, log
 
 
 def cusum(cohorts: Iterable[tuple[int, int]], good: float, bad: float) -> float:

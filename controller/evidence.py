@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from controller.arithmetic import cusum, wilson_lower
+from controller.arithmetic import cusum
 from controller.settings import CapSettings, ControllerSettings, CountSettings, ReplySettings
 from core.incident import Incident, IncidentKind, Rule, Severity
 from core.lease import Scope
+from core.proportion import wilson_lower
 from core.provider import EVERY, MICROSOFT
 from core.reading import Source
 from core.statistics import ScopeMinute

@@ -39,7 +39,8 @@ class TickReport:
     `changes` are all changes that were decided, `planned` those of them that were only recorded or advised,
     `sent` what the engine took. `failure` says why nothing, or not all, could be sent; the next tick tries
     again. `withheld`: IPs whose new caps the blast-radius guard holds back. `overdue`: scopes throttled
-    for longer than the longest time.
+    for longer than the longest time. `minutes`: what the engine counted, from a whole hour on; None when it
+    could not be asked.
     """
 
     at: datetime
@@ -53,6 +54,7 @@ class TickReport:
     withheld: frozenset[IpAddress] = frozenset()
     overdue: tuple[Scope, ...] = ()
     verdict: fleet.Verdict = field(default_factory=fleet.Verdict)
+    minutes: tuple[ScopeMinute, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ class Reconciler:
             return TickReport(now, self._settings.mode, failure=str(error))
         # in a thread, so that a large fleet does not hold up the monitor
         report, wanted, untouched = await asyncio.to_thread(self._decide, now, seen, epoch)
+        report = replace(report, minutes=tuple(seen.minutes))
         if report.is_stopped:
             return report
         actions = reconcile.plan(wanted, seen.leases, now, self._settings.leases, untouched)

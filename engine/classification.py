@@ -112,7 +112,7 @@ class ReplyCatalogue:
 
 
 def subject_of(known: KnownReply, text: str) -> Subject:
-    """What a known reply is about. Where the entry leaves it open, what the text names; in doubt not the IP."""
+    """What a known reply is about; if the entry leaves it open, what the text names; in doubt not the IP."""
     if known.subject != _BY_TEXT:
         return _SUBJECTS.get(known.subject, Subject.OTHER)
     return next((subject for named, subject in _NAMED if named.search(text)), Subject.OTHER)

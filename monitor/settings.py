@@ -8,6 +8,7 @@ from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderS
 from monitor.detection.settings import DetectionSettings
 from monitor.digest.settings import DigestSettings
 from monitor.notifications.settings import NotificationSettings
+from monitor.replies.settings import ReplySettings
 
 
 class MonitorSettings(Settings):
@@ -24,6 +25,9 @@ class MonitorSettings(Settings):
     snds: SndsSettings = Field(default=SndsSettings(), description="Microsoft's Smart Network Data Services.")
     alerts: AlertSettings = Field(
         default=AlertSettings(), description="Alerts that other monitors post (see web)."
+    )
+    replies: ReplySettings = Field(
+        default=ReplySettings(), description="What mail servers reply to the engine, kept as history."
     )
     detection: DetectionSettings = Field(
         default=DetectionSettings(), description="When readings mean trouble."

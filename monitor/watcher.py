@@ -148,6 +148,7 @@ class Watcher:
             Source.DNSBL: mine.dnsbl.enabled,
             Source.SENDER_SCORE: mine.sender_score.enabled,
             Source.SNDS_DATA: mine.snds.enabled,
+            Source.REPLIES: mine.replies.enabled,
         }
         return {source for source, on in polled.items() if on}
 

@@ -5,6 +5,7 @@ long sweep of a large fleet never delays the mail about it.
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +25,10 @@ from monitor.collectors.sender_score import SenderScoreCollector
 from monitor.collectors.snds import SndsCollector
 from monitor.notifications import plan_mail
 from monitor.notifications.sender import Sender
+from monitor.replies.hours import ReplyHistory
 from monitor.watcher import LookAgain, Watcher, WatchResult
 from storage import database, readings
-from tidegate import digests, plans, process
+from tidegate import digests, plans, process, reply_rounds
 from tidegate.alert_desk import AlertDesk
 from tidegate.config.load import Loaded
 from tidegate.config.model import Config
@@ -64,6 +66,7 @@ class Watch:
     _jobs: Jobs = field(init=False)
     _watcher: Watcher = field(init=False)
     _reconciler: Reconciler = field(init=False)
+    _replies: ReplyHistory = field(init=False)
     _helm: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -75,6 +78,9 @@ class Watch:
         database.upgrade(self._engine)
         self._watcher = Watcher(self._engine, self.clock, self.config.monitor)
         self._jobs = Jobs(self.clock)
+        self._replies = ReplyHistory(self.config.monitor.replies)
+        with database.reading(self._engine) as session:
+            self._replies.remember(readings.latest(session))
         collectors = self._collectors()
         link = driver.connect(self.config.controller.engine)
         door = self._door()
@@ -200,9 +206,18 @@ class Watch:
     async def _control(self) -> None:
         async with self._helm:
             report = await self._reconciler.tick(self.clock.now())
+            heard = await self._heard(report)
         self._note(report)
+        for each in heard:
+            await self._at_desk(functools.partial(self._watcher.take, each))
         if report.planned:
             await self._at_desk(lambda: self._mail_plan(report))
+
+    async def _heard(self, report: TickReport) -> list[Collected]:
+        """What the engine was replied is history like the word of any other source."""
+        if not self.config.monitor.replies.enabled:
+            return []
+        return await asyncio.to_thread(reply_rounds.rounds, report, self._replies)
 
     def _note(self, report: TickReport) -> None:
         """Say what keeps the controller from acting when that changes, not at every tick."""

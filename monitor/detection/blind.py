@@ -22,7 +22,12 @@ RESOLVER = "every-zone"
 RESOLVER_SHARE = 0.5
 _NEVER_OLD = timedelta(days=3_650)
 _ANSWERS = {Quality.OK, Quality.NO_DATA}
-_NAMES = {"dnsbl": Source.DNSBL, "sender-score": Source.SENDER_SCORE, "snds": Source.SNDS_DATA}
+_NAMES = {
+    "dnsbl": Source.DNSBL,
+    "sender-score": Source.SENDER_SCORE,
+    "snds": Source.SNDS_DATA,
+    "engine": Source.REPLIES,
+}
 
 Unit = tuple[Source, str]
 """What can be blind as a whole: one list, one SNDS account, Sender Score."""
@@ -88,8 +93,10 @@ def max_age(source: Source, rules: DetectionSettings) -> timedelta:
             return rules.sender_score.max_age
         case Source.SNDS_DATA | Source.SNDS_STATUS:
             return rules.snds.max_age
-        case Source.ALERT | Source.REPLIES:
-            return _NEVER_OLD  # others speak when they like; who sends no mail gets no replies
+        case Source.REPLIES:
+            return rules.replies_max_age
+        case Source.ALERT:
+            return _NEVER_OLD  # others speak when they like
 
 
 def source_of(name: str) -> Source | None:
@@ -125,6 +132,8 @@ def _mistrust(health: SourceHealth | None) -> str:
 def _unanswered(members: list[Sight], health: SourceHealth | None, since: datetime, oldest: datetime) -> str:
     if health is None or max(health.last_success_at or since, since) >= oldest:
         return ""
+    if health.last_success_at is None and source_of(health.name) is Source.REPLIES:
+        return ""  # who only watches has no engine
     seen = max([health.last_success_at or since, *(m.seen_at for m in members)])
     return f"no usable answer since {minute(seen)}: {printable(health.last_error, 200)}"
 

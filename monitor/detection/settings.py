@@ -107,6 +107,10 @@ class DetectionSettings(Settings):
     decrease: DecreaseRules = Field(
         default=DecreaseRules(), description="The early warning: any decrease of any metric."
     )
+    replies_max_age: Duration = Field(
+        default=timedelta(minutes=30),
+        description="An engine that answered once and then not for this long: blind on replies.",
+    )
     blind_share: float = Field(
         default=0.5,
         gt=0,

@@ -25,6 +25,9 @@ def source_name(source: Source, metric: str) -> str:
     """What people call the source: `Microsoft SNDS`, `zen.spamhaus.org`, `alerts of hetrix`."""
     if source is Source.ALERT:
         return f"alerts of {metric.partition(':')[0]}"
+    if source is Source.REPLIES and metric:
+        provider, _, count = metric.rpartition(":")
+        return f"{count.replace('-', ' ')} at {provider}"
     return metric if source is Source.DNSBL and metric else SOURCE_NAMES[source]
 
 

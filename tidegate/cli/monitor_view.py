@@ -1,4 +1,4 @@
-"""What the monitor's records say: IPs, incidents, sources."""
+"""What the monitor's records say about IPs and incidents."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,8 +9,9 @@ from core.address import SourceIp
 from core.errors import TidegateError
 from core.incident import Incident
 from core.reading import Quality, Reading, Source, Status
-from storage import health, readings
+from monitor.detection.wording import percent
 from storage import incidents as stored_incidents
+from storage import readings
 from tidegate.cli.invocation import Invocation
 from tidegate.cli.orders import records
 from tidegate.cli.output import ago, block, moment, note, read_time, table
@@ -54,6 +55,8 @@ def _ip(
         "dnsbl": _dnsbl([r for r in mine if r.source is Source.DNSBL]),
         "snds": _snds([r for r in mine if r.source in {Source.SNDS_DATA, Source.SNDS_STATUS}]),
         "score": _score([r for r in mine if r.source is Source.SENDER_SCORE]),
+        "replies": _replies([r for r in mine if r.source is Source.REPLIES]),
+        "alerts": _alerts([r for r in mine if r.source is Source.ALERT]),
         "observed_at": max(answered).isoformat() if answered else None,
         "age": ago(max(answered), now) if answered else "no data",
         "incidents": [one.label for one in opened if str(one.ip) == ip],
@@ -97,6 +100,26 @@ def _score(found: list[Reading]) -> str:
     return f"{found[0].value:g}" if found[0].value is not None else str(found[0].quality)
 
 
+def _replies(found: list[Reading]) -> str:
+    """The worst that mail servers said in the newest hours: `microsoft: 8 % blocks`."""
+    told = [r for r in found if r.status is not Status.UNKNOWN]
+    if not told:
+        return "-"
+    worst = min(told, key=lambda r: (_WORST.index(r.status), -(r.value or 0)))
+    if worst.status is Status.GOOD:
+        return "good"
+    provider, _, count = worst.metric.rpartition(":")
+    return f"{provider}: {percent(worst.value or 0)} {count.replace('-', ' ')}"
+
+
+def _alerts(found: list[Reading]) -> list[dict[str, str]]:
+    return [
+        {"sender": str(r.evidence.get("sender", "")), "said": r.detail, "until": str(r.evidence.get("until"))}
+        for r in found
+        if r.status in {Status.BAD, Status.WARN}
+    ]
+
+
 def _leases(asked: Invocation) -> list[Mapping[str, Any]]:
     try:
         with asked.client() as client:
@@ -109,18 +132,21 @@ def _leases(asked: Invocation) -> list[Mapping[str, Any]]:
 def ips_text(document: Mapping[str, Any]) -> str:
     """One line an IP, the worst first; the listings and incidents of those in trouble below."""
     rows = [
-        (r["ip"], r["list"], r["worst"], r["dnsbl"], r["snds"][:24], r["score"], r["age"],
+        (r["ip"], r["list"], r["worst"], r["dnsbl"], r["snds"][:24], r["score"], r["replies"], r["age"],
          ", ".join(r["leases"]) or "-")
         for r in document["ips"]
     ]  # fmt: skip
     if not rows:
         return "No source IPs: write them under ip-lists in the configuration."
-    text = table(("IP", "list", "worst", "DNSBL", "SNDS", "score", "data", "leases"), rows, right=(5,))
+    text = table(
+        ("IP", "list", "worst", "DNSBL", "SNDS", "score", "replies", "data", "leases"), rows, right=(5,)
+    )
     below = []
     for row in document["ips"]:
-        if row["incidents"] or row["listings"]:
-            listings = "; ".join(f"{one['zone']}: {one['detail']}" for one in row["listings"])
-            below.append((row["ip"], "; ".join(filter(None, (", ".join(row["incidents"]), listings)))))
+        if row["incidents"] or row["listings"] or row["alerts"]:
+            said = [f"{one['zone']}: {one['detail']}" for one in row["listings"]]
+            said += [f"{one['sender']} says: {one['said']}" for one in row["alerts"]]
+            below.append((row["ip"], "; ".join(filter(None, (", ".join(row["incidents"]), *said)))))
     return "\n\n".join(filter(None, (text, block(below, indent=0))))
 
 
@@ -183,31 +209,6 @@ def _incident(one: Mapping[str, Any], events: Iterable[Mapping[str, Any]], now: 
     parts += ["Evidence\n" + block(evidence)] if evidence else []
     parts += ["Timeline\n" + block(lines)] if lines else []
     return "\n\n".join(parts)
-
-
-def sources(asked: Invocation) -> dict[str, Any]:
-    """How every reputation source is doing."""
-    kept = records(asked)
-    with kept.look() as session:
-        found = health.load_all(session)
-    return {
-        "schema": "sources/v1",
-        "now": kept.now.isoformat(),
-        "sources": [one.model_dump(mode="json") for one in found],
-    }
-
-
-def sources_text(document: Mapping[str, Any]) -> str:
-    """One line a source."""
-    now = read_time(document["now"])
-    rows = [
-        (s["name"], s["state"], _ago(s["last_success_at"], now), s["consecutive_failures"],
-         s["detail"] if s["state"] != "healthy" else "")
-        for s in document["sources"]
-    ]  # fmt: skip
-    if not rows:
-        return "No source has been asked yet."
-    return table(("source", "state", "last success", "failures", "why"), rows, right=(3,))
 
 
 def _ago(text: object, now: datetime | None) -> str:

@@ -147,12 +147,15 @@ def incidents(
 
 @show.command("sources", epilog=EVERYWHERE)
 def sources(context: typer.Context) -> None:
-    """Reputation sources: last success, failures, why."""
-    from tidegate.cli import monitor_view  # noqa: PLC0415
+    """Reputation sources: state, since when, last good answer, error share, why.
+
+    Errors are out of the last 50 attempts. Quarantined and blind sources change nothing about an IP.
+    """
+    from tidegate.cli import source_view  # noqa: PLC0415
 
     asked = invocation.of(context)
-    document = monitor_view.sources(asked)
-    emit_json(document) if asked.as_json else emit(monitor_view.sources_text(document))
+    document = source_view.sources(asked)
+    emit_json(document) if asked.as_json else emit(source_view.sources_text(document))
 
 
 @app.command(epilog=EVERYWHERE)

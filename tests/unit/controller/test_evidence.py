@@ -2,8 +2,6 @@ from math import isclose, log
 
 import pytest
 from controller_world import HOUR, MINUTE, NOON, SETTINGS, incident, minute, scope
-from hypothesis import given
-from hypothesis import strategies as st
 
 from controller import arithmetic, evidence
 from controller.evidence import Counts, Effect
@@ -158,21 +156,6 @@ def test_gathering_the_same_twice_is_gathering_it_once() -> None:
 def test_an_override_of_a_measured_rule_takes_it_out() -> None:
     bad = [minute(NOON, reputation_deferred=50)]
     assert evidence.gather(scope(), [], Counts(bad), ("replies-*",), None, NOON, SETTINGS) == ()
-
-
-@pytest.mark.parametrize(
-    ("events", "trials", "bound"),
-    # by hand from the formula; 0 of 10 and 10 of 10 are its textbook ends
-    [(0, 0, 0.0), (0, 10, 0.0), (1, 1, 0.2065), (10, 10, 0.7225), (5, 100, 0.0215), (50, 100, 0.4038)],
-)
-def test_wilsons_lower_bound(events: int, trials: int, bound: float) -> None:
-    assert arithmetic.wilson_lower(events, trials) == pytest.approx(bound, abs=5e-5)
-
-
-@given(st.integers(0, 1000), st.integers(1, 1000))
-def test_wilsons_lower_bound_is_below_the_share(events: int, extra: int) -> None:
-    trials = events + extra
-    assert 0 <= arithmetic.wilson_lower(events, trials) <= events / trials
 
 
 def test_cusum_adds_log_likelihood_ratios_and_never_goes_below_zero() -> None:

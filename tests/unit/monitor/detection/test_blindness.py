@@ -88,3 +88,21 @@ def test_an_snds_account_is_blind_after_three_days_whatever_rows_there_are() -> 
     title = "blind on Microsoft SNDS, account main"
     assert judged([], account(2.9), since=long_ago) == {title: FindingState.CLEAR}
     assert judged([], account(3.1), since=long_ago) == {title: FindingState.ACTIVE}
+
+
+def test_an_engine_that_answered_once_is_missed_after_half_an_hour_and_one_that_never_did_is_not() -> None:
+    def engine(minutes: float | None) -> SourceHealth:
+        at = None if minutes is None else NOW - timedelta(minutes=minutes)
+        return SourceHealth(name="engine", state=SourceState.BLIND, last_success_at=at, last_attempt_at=NOW)
+
+    title = "blind on mail servers' replies"
+    assert judged([], engine(29)) == {title: FindingState.CLEAR}
+    assert judged([], engine(31)) == {title: FindingState.ACTIVE}
+    assert judged([], engine(None)) == {title: FindingState.CLEAR}
+
+
+def test_the_silence_of_another_monitor_is_not_blindness() -> None:
+    sender = SourceHealth(
+        name="alerts:hetrix", last_success_at=START - timedelta(days=90), last_attempt_at=NOW
+    )
+    assert judged([], sender) == {}

@@ -1,0 +1,1 @@
+"""What mail servers reply to the engine, as readings like those of any other source."""

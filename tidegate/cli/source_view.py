@@ -1,0 +1,99 @@
+"""How the sources themselves are doing: state, last good answer, error share, and why."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from monitor.detection import blind
+from monitor.detection.settings import DetectionSettings
+from monitor.health import SourceHealth, SourceState, from_row
+from storage import health
+from tidegate.cli.invocation import Invocation
+from tidegate.cli.orders import records
+from tidegate.cli.output import ago, read_time, rough, table
+
+_LEFT = "not asked any more"
+_WORST_FIRST = (
+    SourceState.QUARANTINED,
+    SourceState.BLIND,
+    SourceState.FAILING,
+    SourceState.NEW,
+    SourceState.HEALTHY,
+)
+_MEANINGS = {
+    SourceState.QUARANTINED: "answered, and is not believed until it passes its self-test",
+    SourceState.BLIND: "failed three times in a row or more",
+    SourceState.FAILING: "failed last time; what it said before still stands",
+}
+
+
+def sources(asked: Invocation) -> dict[str, Any]:
+    """Every source, the worst first."""
+    kept = records(asked)
+    with kept.look() as session:
+        found = [from_row(row) for row in health.load_all(session)]
+    found.sort(key=lambda one: (_is_left(one, kept.now), _WORST_FIRST.index(one.state), one.name))
+    return {
+        "schema": "sources/v1",
+        "now": kept.now.isoformat(),
+        "sources": [_source(one, kept.now) for one in found],
+    }
+
+
+def _source(one: SourceHealth, now: datetime) -> dict[str, Any]:
+    return {
+        **one.model_dump(mode="json", exclude={"recent"}),
+        "attempts": len(one.recent),
+        "error_share": one.error_share,
+        "asked": not _is_left(one, now),
+        "can_be_trusted": one.state.can_be_trusted,
+    }
+
+
+def _is_left(one: SourceHealth, now: datetime) -> bool:
+    """Whether it was taken out of the configuration, as far as that shows: it was not asked for long."""
+    source = blind.source_of(one.name)
+    if source is None or one.last_attempt_at is None:
+        return False
+    return now - one.last_attempt_at > blind.max_age(source, DetectionSettings())
+
+
+def sources_text(document: Mapping[str, Any]) -> str:
+    """One line a source, and what the states that are not good mean."""
+    now = read_time(document["now"])
+    if not document["sources"]:
+        return "No source has been asked yet."
+    rows = [
+        (s["name"], s["state"] if s["asked"] else _LEFT, _since(s, now), _ago(s["last_success_at"], now),
+         _errors(s), _why(s))
+        for s in document["sources"]
+    ]  # fmt: skip
+    text = table(("source", "state", "for", "last good", "errors", "why"), rows, right=(2, 4))
+    return "\n".join([text, *_legend({s["state"] for s in document["sources"] if s["asked"]})])
+
+
+def _legend(states: set[str]) -> list[str]:
+    told = [f"{state}: {meaning}" for state, meaning in _MEANINGS.items() if state in states]
+    if states & {SourceState.QUARANTINED, SourceState.BLIND}:
+        told.append("What a blind or quarantined source held down stays down until it answers again.")
+    return ["", *told] if told else []
+
+
+def _since(source: Mapping[str, Any], now: datetime | None) -> str:
+    since = read_time(source["since"])
+    return rough(now - since) if now and since and now > since else "-"
+
+
+def _ago(text: object, now: datetime | None) -> str:
+    return ago(read_time(text), now) if now else "-"
+
+
+def _errors(source: Mapping[str, Any]) -> str:
+    share = source["error_share"]
+    return "-" if share is None else f"{share:.0%} of {source['attempts']}"
+
+
+def _why(source: Mapping[str, Any]) -> str:
+    if source["state"] != SourceState.HEALTHY:
+        return str(source["reason"] or source["last_error"])
+    return str(source["reason"])
