@@ -1,7 +1,7 @@
 """How the sources themselves are doing: state, last good answer, error share, and why."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.detection import blind
@@ -10,8 +10,10 @@ from monitor.health import SourceHealth, SourceState, from_row
 from storage import health
 from tidegate.cli.invocation import Invocation
 from tidegate.cli.orders import records
-from tidegate.cli.output import ago, read_time, rough, table
+from tidegate.cli.output import ago, block, read_time, rough, table
 
+_PAUSE = timedelta(hours=2)
+"""While the watch process runs something is asked more often: lists by the hour, the engine by the minute."""
 _LEFT = "not asked any more"
 _WORST_FIRST = (
     SourceState.QUARANTINED,
@@ -32,51 +34,67 @@ def sources(asked: Invocation) -> dict[str, Any]:
     kept = records(asked)
     with kept.look() as session:
         found = [from_row(row) for row in health.load_all(session)]
-    found.sort(key=lambda one: (_is_left(one, kept.now), _WORST_FIRST.index(one.state), one.name))
+    newest = max((one.last_attempt_at for one in found if one.last_attempt_at), default=None)
+    found.sort(key=lambda one: (_is_left(one, newest), _WORST_FIRST.index(one.state), one.name))
     return {
         "schema": "sources/v1",
         "now": kept.now.isoformat(),
-        "sources": [_source(one, kept.now) for one in found],
+        "last_attempt_at": newest.isoformat() if newest else None,
+        "sources": [_source(one, newest) for one in found],
     }
 
 
-def _source(one: SourceHealth, now: datetime) -> dict[str, Any]:
+def _source(one: SourceHealth, newest: datetime | None) -> dict[str, Any]:
     return {
         **one.model_dump(mode="json", exclude={"recent"}),
         "attempts": len(one.recent),
         "error_share": one.error_share,
-        "asked": not _is_left(one, now),
+        "asked": not _is_left(one, newest),
         "can_be_trusted": one.state.can_be_trusted,
     }
 
 
-def _is_left(one: SourceHealth, now: datetime) -> bool:
-    """Whether it was taken out of the configuration, as far as that shows: it was not asked for long."""
+def _is_left(one: SourceHealth, newest: datetime | None) -> bool:
+    """Whether it was taken out of the configuration, as far as that shows: others have outlived it."""
     source = blind.source_of(one.name)
-    if source is None or one.last_attempt_at is None:
+    if source is None or one.last_attempt_at is None or newest is None:
         return False
-    return now - one.last_attempt_at > blind.max_age(source, DetectionSettings())
+    return newest - one.last_attempt_at > blind.max_age(source, DetectionSettings())
 
 
 def sources_text(document: Mapping[str, Any]) -> str:
-    """One line a source, and what the states that are not good mean."""
+    """One line a source; below it why some are not well, and what that means."""
     now = read_time(document["now"])
     if not document["sources"]:
         return "No source has been asked yet."
     rows = [
-        (s["name"], s["state"] if s["asked"] else _LEFT, _since(s, now), _ago(s["last_success_at"], now),
-         _errors(s), _why(s))
+        (
+            s["name"],
+            s["state"] if s["asked"] else _LEFT,
+            _since(s, now),
+            _ago(s["last_success_at"], now),
+            _errors(s),
+        )
         for s in document["sources"]
-    ]  # fmt: skip
-    text = table(("source", "state", "for", "last good", "errors", "why"), rows, right=(2, 4))
-    return "\n".join([text, *_legend({s["state"] for s in document["sources"] if s["asked"]})])
+    ]
+    text = table(("source", "state", "for", "last good", "errors"), rows, right=(2, 3, 4))
+    reasons = [(s["name"], why) for s in document["sources"] if s["asked"] and (why := _why(s))]
+    legend = _legend({s["state"] for s in document["sources"] if s["asked"]})
+    parts = [text, block(reasons, indent=0), legend, _pause(read_time(document["last_attempt_at"]), now)]
+    return "\n\n".join(part for part in parts if part)
 
 
-def _legend(states: set[str]) -> list[str]:
+def _legend(states: set[str]) -> str:
     told = [f"{state}: {meaning}" for state, meaning in _MEANINGS.items() if state in states]
     if states & {SourceState.QUARANTINED, SourceState.BLIND}:
         told.append("What a blind or quarantined source held down stays down until it answers again.")
-    return ["", *told] if told else []
+    return "\n".join(told)
+
+
+def _pause(newest: datetime | None, now: datetime | None) -> str:
+    if newest is None or now is None or now - newest <= _PAUSE:
+        return ""
+    return f"Nothing was asked for {rough(now - newest)}: is `tidegate run` or `tidegate watch` up?"
 
 
 def _since(source: Mapping[str, Any], now: datetime | None) -> str:

@@ -167,7 +167,7 @@ def _monitor(lab: Lab) -> dict[str, Any]:
             "accounts": [{"name": "main", "key": SNDS_KEY, "base-url": lab.snds.url}],
         },
         # a sweep waits a real second for the dead list: 24 minutes here
-        "detection": {"dnsbl": {"max-age": "5h"}},
+        "detection": {"dnsbl": {"max-age": "5h"}, "replies-max-age": "12h"},
         "notifications": {
             "from": "tidegate@lab.test",
             "recipients": [ALERTS],
