@@ -63,6 +63,10 @@ class EngineClient:
         """Have the configuration read again. Raises OperatorError when it is not taken."""
         return self._ask("POST", "/-/reload", params={"dry_run": "true"} if dry_run else {})
 
+    def ready(self) -> dict[str, Any]:
+        """Whether it takes mail and delivers. Raises PeerError with the reasons if not."""
+        return self._get("/-/ready")
+
     def leases(self) -> dict[str, Any]:
         return self._get("/v1/leases")
 

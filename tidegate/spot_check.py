@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from core.address import IpAddress
@@ -18,6 +19,7 @@ from tidegate.cli.output import table
 
 _PROBE_ZONE = "zen.spamhaus.org"
 _PROBE = f"2.0.0.127.{_PROBE_ZONE}"
+_OWN_RESOLVER = "Name your own recursing resolver: --resolver ADDRESS"
 _WORDS = {Status.BAD: "LISTED", Status.WARN: "LISTED", Status.GOOD: "clean", Status.UNKNOWN: "unknown"}
 _ORDER = (Status.BAD, Status.WARN, Status.UNKNOWN, Status.GOOD)
 
@@ -120,11 +122,10 @@ def settings(config: str | None, resolvers: Sequence[str], zones: Sequence[str])
 
 async def look(ips: Sequence[IpAddress], asked: Settings) -> Found:
     """Ask everybody once. Unanswered and refused questions are unknown, never an error."""
-    said = (
-        await resolver_says(asked.resolver)
-        if asked.probe
-        else "not tested; it asks the lists that are configured"
-    )
+    said = "not tested; it asks the lists that are configured"
+    if asked.probe:
+        word = await resolver_word(asked.resolver)
+        said = word.said if word.kind is ResolverKind.FINE else f"{word.said}. {_OWN_RESOLVER}"
     collectors: list[DnsblCollector | SenderScoreCollector] = []
     if asked.dnsbl.enabled:
         collectors.append(DnsblCollector(asked.dnsbl, asked.resolver))
@@ -136,7 +137,24 @@ async def look(ips: Sequence[IpAddress], asked: Settings) -> Found:
     return Found(tuple(dict.fromkeys(ips)), said, tuple(r for one in rounds for r in one.readings))
 
 
-async def resolver_says(resolver: ResolverSettings) -> str:
+class ResolverKind(StrEnum):
+    """What a resolver is good for, as far as DNS lists go."""
+
+    FINE = "lists answer it"
+    REFUSED = "lists refuse it"
+    REWRITES = "it makes answers up"
+    SILENT = "it gives no usable answer"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverWord:
+    """What was found out about a resolver, in a sentence."""
+
+    kind: ResolverKind
+    said: str
+
+
+async def resolver_word(resolver: ResolverSettings) -> ResolverWord:
     """Whether this resolver can be used at all: Spamhaus refuses public and anonymous ones.
 
     https://www.spamhaus.org/faqs/dnsbl-usage/: 127.255.255.254 means asked through a public resolver,
@@ -148,18 +166,14 @@ async def resolver_says(resolver: ResolverSettings) -> str:
     finally:
         await channel.aclose()
     if answer.kind is not AnswerKind.ADDRESSES or not answer.addresses:
-        return (
-            f"{_PROBE_ZONE} gave no usable answer ({answer.kind}); "
-            "name your own recursing resolver with --resolver"
-        )
+        return ResolverWord(ResolverKind.SILENT, f"{_PROBE_ZONE} gave no usable answer ({answer.kind})")
     entry = catalogue.shipped().find(_PROBE_ZONE)
     for address in answer.addresses:
         refusal = entry.refusal(address) if entry else None
         if refusal:
-            return (
-                f"Spamhaus refuses it: {refusal} ({address}); its lists are unknown from here. "
-                "Use your own recursing resolver: --resolver ADDRESS"
-            )
+            said = f"Spamhaus refuses it: {refusal} ({address}); its lists are unknown from here"
+            return ResolverWord(ResolverKind.REFUSED, said)
     if all(address.startswith("127.0.0.") for address in answer.addresses):
-        return "Spamhaus answers its test entry; fine"
-    return f"{_PROBE_ZONE} answered {answer.addresses[0]}, which is no listing: the resolver rewrites answers"
+        return ResolverWord(ResolverKind.FINE, "Spamhaus answers its test entry")
+    said = f"{_PROBE_ZONE} answered {answer.addresses[0]}, which is no listing: the resolver rewrites answers"
+    return ResolverWord(ResolverKind.REWRITES, said)

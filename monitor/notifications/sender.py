@@ -43,24 +43,9 @@ class SmtpCourier:
 
     async def carry(self, mime: bytes, recipients: tuple[str, ...]) -> None:
         """Hand a mail over. Raises Refused, aiosmtplib.SMTPException or OSError."""
-        mine = self._settings
         try:
-            await aiosmtplib.send(
-                mime,
-                sender=self._sender,
-                recipients=list(recipients),
-                hostname=mine.host,
-                port=mine.port,
-                username=mine.username or None,
-                password=mine.password.get_secret_value() if mine.username else None,
-                use_tls=mine.starttls is StartTls.IMPLICIT,
-                start_tls=_START_TLS[mine.starttls],
-                # taking TLS where it is offered beats none at all, whoever signed the certificate (RFC 7435);
-                # a password goes to nobody unproven
-                validate_certs=mine.starttls is not StartTls.AUTO or bool(mine.username),
-                local_hostname=self._sender.rpartition("@")[2],
-                timeout=mine.timeout.total_seconds(),
-            )
+            async with dial(self._settings, self._sender) as host:
+                await host.sendmail(self._sender, list(recipients), mime)
         except aiosmtplib.SMTPRecipientsRefused as error:
             if all(each.code >= 500 for each in error.recipients):
                 raise Refused(str(error.recipients[0])) from error
@@ -77,6 +62,23 @@ _START_TLS = {
     StartTls.IMPLICIT: False,
     StartTls.NEVER: False,
 }
+
+
+def dial(settings: SmtpSettings, sender: str) -> aiosmtplib.SMTP:
+    """A connection to the host that takes our mail, open while its context is: greeted, in TLS, logged in."""
+    return aiosmtplib.SMTP(
+        hostname=settings.host,
+        port=settings.port,
+        username=settings.username or None,
+        password=settings.password.get_secret_value() if settings.username else None,
+        use_tls=settings.starttls is StartTls.IMPLICIT,
+        start_tls=_START_TLS[settings.starttls],
+        # taking TLS where it is offered beats none at all, whoever signed the certificate (RFC 7435);
+        # a password goes to nobody unproven
+        validate_certs=settings.starttls is not StartTls.AUTO or bool(settings.username),
+        local_hostname=sender.rpartition("@")[2],
+        timeout=settings.timeout.total_seconds(),
+    )
 
 
 class Sender:
