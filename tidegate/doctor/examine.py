@@ -71,8 +71,8 @@ def _lines(one: Finding, wide: int) -> list[str]:
     marks = max(len(verdict) for verdict in Verdict)
     indent = " " * (wide + marks + 4)
     room = width() - len(indent)
-    said = textwrap.wrap(one.said, room, break_long_words=False) or [""]
-    mend = textwrap.wrap(one.mend, room - 3, break_long_words=False)
+    said = textwrap.wrap(one.said, room, break_long_words=False, break_on_hyphens=False) or [""]
+    mend = textwrap.wrap(one.mend, room - 3, break_long_words=False, break_on_hyphens=False)
     mark = colour(f"{one.verdict:<{marks}}", _COLOURS[one.verdict])
     head = f"{one.check:<{wide}}  {mark}  {said[0]}"
     below = [indent + line for line in said[1:]]

@@ -108,7 +108,9 @@ async def name_all(lookup: Lookup, ips: Sequence[IpAddress]) -> dict[IpAddress, 
 
 async def _addresses(lookup: Lookup, name: str) -> frozenset[IpAddress] | None:
     four, six = await lookup.addresses(name, 4), await lookup.addresses(name, 6)
-    return None if four is None and six is None else (four or frozenset()) | (six or frozenset())
+    known = (four or frozenset()) | (six or frozenset())
+    # one family's silence leaves it open whether there is an address at all
+    return None if not known and None in {four, six} else known
 
 
 def reverse(known: Mapping[IpAddress, Named]) -> list[Finding]:
@@ -147,8 +149,6 @@ def greeting(
     other = [ip for ip, named in known.items() if named.confirmed and hostname.lower() not in named.confirmed]
     strangers = [ip for ip in other if ip not in leads_to]
     if strangers:
-        said = (
-            f"the engine greets as {hostname}; {some(strangers)} have other names, and it does not lead there"
-        )
-        return [Finding(_HELO, Verdict.FINE, said)]
+        said = f"the engine greets as {hostname}, neither the name nor an address of {some(strangers)}"
+        return [unwise(_HELO, said, f"give {hostname} A records for them; few refuse mail for it")]
     return [fine(_HELO, f"the engine greets as {hostname}, which fits")]
