@@ -8,20 +8,17 @@ from typing import Any
 
 from core.address import IpAddress
 from core.clock import SystemClock
-from core.reading import Quality, Reading, Source, Status
+from core.reading import Reading, Status
 from monitor import catalogue
 from monitor.collectors.collected import Collected
 from monitor.collectors.dnsbl import DnsblCollector
 from monitor.collectors.sender_score import SenderScoreCollector
 from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderScoreSettings
 from monitor.resolver import AiodnsResolver, AnswerKind
-from tidegate.cli.output import table
 
 _PROBE_ZONE = "zen.spamhaus.org"
 _PROBE = f"2.0.0.127.{_PROBE_ZONE}"
 _OWN_RESOLVER = "Name your own recursing resolver: --resolver ADDRESS"
-_WORDS = {Status.BAD: "LISTED", Status.WARN: "LISTED", Status.GOOD: "clean", Status.UNKNOWN: "unknown"}
-_ORDER = (Status.BAD, Status.WARN, Status.UNKNOWN, Status.GOOD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +56,6 @@ class Found:
             "found": self.is_something,
             "readings": [reading.model_dump(mode="json") for reading in self.readings],
         }
-
-    def text(self) -> str:
-        """What is listed or unknown, each with the answer; the clean ones as a count."""
-        return "\n\n".join([f"Resolver: {self.resolver}", *(self._one(ip) for ip in self.ips)])
-
-    def _one(self, ip: IpAddress) -> str:
-        mine = sorted(
-            (r for r in self.readings if r.ip == ip), key=lambda r: (_ORDER.index(r.status), r.metric)
-        )
-        lists = [r for r in mine if r.source is Source.DNSBL]
-        said = ", ".join(
-            f"{sum(1 for r in lists if _WORDS[r.status] == word)} {word.lower()}"
-            for word in ("LISTED", "unknown", "clean")
-        )
-        rows = [
-            (_where(r), _word(r), r.detail)
-            for r in mine
-            if r.status is not Status.GOOD or r.source is not Source.DNSBL
-        ]
-        head = f"{ip}: {said}"
-        return f"{head}\n{table(('asked', 'answer', 'detail'), rows)}" if rows else head
-
-
-def _where(reading: Reading) -> str:
-    return reading.metric if reading.source is Source.DNSBL else "Sender Score"
-
-
-def _word(reading: Reading) -> str:
-    if reading.source is Source.DNSBL:
-        return _WORDS[reading.status]
-    if reading.value is not None:
-        return f"{reading.value:g}"
-    return "no data" if reading.quality is Quality.NO_DATA else "unknown"
 
 
 def settings(config: str | None, resolvers: Sequence[str], zones: Sequence[str]) -> Settings:

@@ -6,7 +6,7 @@ import typer
 
 from tidegate.cli import invocation
 from tidegate.cli.app import EVERYWHERE, app
-from tidegate.cli.exit_codes import ExitCode, UsageError
+from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.output import emit, emit_json, note
 
 
@@ -20,15 +20,20 @@ def check(
         typer.Option(metavar="ADDRESS[:PORT]", help="Your own recursing resolver; default the system's."),
     ] = None,
     zone: Annotated[list[str] | None, typer.Option(help="Only these lists of the catalogue.")] = None,
+    nagios: Annotated[
+        bool, typer.Option("--nagios", help="One line and exit codes for Nagios and Icinga: 0, 1, 2, 3.")
+    ] = False,
 ) -> int:
     """Ask every DNS list and Sender Score about IPs, now.
 
-    Each answer is listed, clean or unknown. Exit code 10: something was found; 1: nobody gave an answer.
+    First the resolver is tested, for Spamhaus and others refuse public ones. Each answer is listed, clean or
+    unknown. Exit code 10: something was found; 1: nobody gave an answer.
     """
     import asyncio  # noqa: PLC0415
 
     from core.address import parse_ip  # noqa: PLC0415
     from tidegate import spot_check  # noqa: PLC0415
+    from tidegate.cli import check_view  # noqa: PLC0415
 
     asked = invocation.of(context)
     try:
@@ -37,8 +42,11 @@ def check(
         raise UsageError(f"{error}; write it like 203.0.113.7") from None
     settings = spot_check.settings(asked.config, resolver or [], zone or [])
     found = asyncio.run(spot_check.look(addresses, settings))
-    emit_json(found.document()) if asked.as_json else emit(found.text())
+    if nagios:
+        line, code = check_view.nagios(found)
+        emit(line)
+        return code
+    emit_json(found.document()) if asked.as_json else emit(check_view.text(found))
     if found.is_blind:
         note("tidegate: nobody gave a usable answer, so nothing is known about these IPs")
-        return ExitCode.FAILED
-    return ExitCode.FOUND if found.is_something else ExitCode.OK
+    return check_view.exit_code(found)
