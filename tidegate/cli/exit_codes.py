@@ -36,13 +36,13 @@ class ExitCode(IntEnum):
 
 _MEANINGS = {
     ExitCode.OK: "done",
-    ExitCode.FAILED: "failed; the last line on standard error says why",
+    ExitCode.FAILED: "failed; the last line on standard error says why; `doctor` found something broken",
     ExitCode.USAGE: "the command line or the configuration is wrong",
     ExitCode.UNREACHABLE: "the engine does not answer",
     ExitCode.NOT_FOUND: "there is no such queue, lease, incident or IP",
     ExitCode.CONFLICT: "the thing changed meanwhile, or somebody newer holds it",
     ExitCode.DENIED: "the token is missing, unknown, or may not do this",
-    ExitCode.FOUND: "`check` found a listing or a bad score",
+    ExitCode.FOUND: "`check` found a listing or a bad score; `doctor` found something to mend",
 }
 
 

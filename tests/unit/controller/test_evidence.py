@@ -31,6 +31,9 @@ CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
         (Rule.SENDER_SCORE_DROP, 3, WARNING, (None, None, None, None, 0.7)),
         (Rule.SENDER_SCORE_LOW, 3, WARNING, (None, None, None, None, None)),
         (Rule.SENDER_SCORE_LOW, 3, CRITICAL, (None, None, None, None, 0.5)),
+        (Rule.ALERT, 3, CRITICAL, (None, None, None, None, 0.2)),
+        (Rule.ALERT, 3, WARNING, (None, None, None, None, 0.5)),
+        (Rule.ALERT, 3, Severity.INFO, (None, None, None, None, None)),
         (Rule.DECREASE, 3, WARNING, (None, None, None, None, None)),
         (Rule.BLIND, 3, WARNING, (None, None, None, None, None)),
     ],
@@ -40,6 +43,30 @@ def test_each_rule_caps_where_the_table_says(
 ) -> None:
     one = incident(rule, tier=tier, severity=severity)
     assert tuple(evidence.cap(one, provider, SETTINGS.caps) for provider in PROVIDERS) == levels
+
+
+def test_an_alert_that_names_a_provider_caps_there_alone() -> None:
+    one = incident(Rule.ALERT).model_copy(update={"provider": "google", "source": Source.ALERT})
+    levels = [evidence.cap(one, provider, SETTINGS.caps) for provider in PROVIDERS]
+    assert levels == [None, 0.2, None, None, None]
+
+
+def test_an_alert_that_stands_speaks_of_now_and_an_snds_day_of_its_day() -> None:
+    alert = incident(Rule.ALERT, at=NOON - 5 * HOUR).model_copy(update={"source": Source.ALERT})
+    day = incident(Rule.SNDS_RED, at=NOON - 5 * HOUR)
+    ends = [
+        evidence.from_incidents([one], scope(provider), (), NOON, SETTINGS.caps)[0].period_end
+        for one, provider in ((alert, "*"), (day, "microsoft"))
+    ]
+    assert ends == [NOON, NOON - 5 * HOUR]
+
+
+def test_when_the_engine_is_not_heard_recovery_from_replies_freezes() -> None:
+    blind = evidence.blind_sources(
+        [incident(Rule.BLIND, metric="").model_copy(update={"source": Source.REPLIES})]
+    )
+    assert evidence.is_blind("replies", blind)
+    assert not evidence.is_blind("dnsbl:any", blind)
 
 
 def test_every_rule_is_in_the_table_or_is_only_told() -> None:

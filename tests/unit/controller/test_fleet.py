@@ -48,6 +48,11 @@ def test_snds_speaks_about_microsoft_even_before_any_mail_went_there() -> None:
     assert rates(judge(World([report("google")], [incident(Rule.SNDS_RED)]))) == {"microsoft": "200/h"}
 
 
+def test_an_alert_holds_the_provider_that_it_names_even_before_any_mail_went_there() -> None:
+    alert = incident(Rule.ALERT).model_copy(update={"provider": "yahoo"})
+    assert rates(judge(World([report("google")], [alert]))) == {"yahoo": "200/h"}
+
+
 def test_a_rule_without_exceptions_holds_the_whole_ip() -> None:
     assert rates(judge(World(REPORTS, [incident(Rule.SENDER_SCORE_DROP)]))) == {"*": "700/h"}
 
