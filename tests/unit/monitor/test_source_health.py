@@ -7,6 +7,7 @@ import pytest
 
 from monitor.health import (
     PATIENCE,
+    REMEMBERED,
     TRANSITIONS,
     HealthEvent,
     OutcomeKind,
@@ -93,3 +94,20 @@ def test_health_survives_storage() -> None:
 def test_only_a_healthy_or_stumbling_source_can_be_trusted(state: SourceState) -> None:
     trusted = {SourceState.HEALTHY, SourceState.FAILING}
     assert state.can_be_trusted == (state in trusted)
+
+
+def test_since_survives_storage_even_when_it_is_not_the_last_success() -> None:
+    health = SourceHealth(name="s")
+    for hour, kind in enumerate([OutcomeKind.ANSWERED, OutcomeKind.UNTRUSTED, OutcomeKind.UNTRUSTED]):
+        health, _ = after(health, outcome(kind, "lists the world"), NOW + timedelta(hours=hour))
+    assert from_row(to_row(health)) == health
+    assert (health.since, health.last_success_at) == (NOW + timedelta(hours=1), NOW)
+
+
+def test_the_error_share_is_of_the_last_fifty_attempts() -> None:
+    health = SourceHealth(name="s")
+    assert health.error_share is None
+    for kind in [OutcomeKind.FAILED] * 100 + [OutcomeKind.ANSWERED] * 30 + [OutcomeKind.UNTRUSTED] * 10:
+        health, _ = after(health, outcome(kind), NOW)
+    assert len(health.recent) == REMEMBERED
+    assert health.error_share == 0.4  # 10 failures and 10 lies out of 50
