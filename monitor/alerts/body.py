@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from core.text import printable
@@ -33,7 +34,17 @@ def read(document: Any, context: Context) -> Parsed:
     root = "/alerts" if group is not None else ""
     if not isinstance(items, list):
         return _read_all([("", items)], context, group)
-    return _read_all([(f"{root}/{place}", item) for place, item in enumerate(items)], context, group)
+    parsed = _read_all([(f"{root}/{place}", item) for place, item in enumerate(items)], context, group)
+    return replace(parsed, refusals=parsed.refusals + _cut_off(group or {}))
+
+
+def _cut_off(group: Mapping[str, Any]) -> tuple[Refusal, ...]:
+    """Alertmanager's `max_alerts` leaves alerts out and says how many: those we cannot know."""
+    count = group.get("truncatedAlerts")
+    if not isinstance(count, int) or count <= 0:
+        return ()
+    said = f"{fields.text(count, 20)} more alerts were left out: raise the webhook's max_alerts, or write 0"
+    return (Refusal("/truncatedAlerts", said),)
 
 
 def _read_all(items: list[tuple[str, Any]], context: Context, group: Mapping[str, Any] | None) -> Parsed:

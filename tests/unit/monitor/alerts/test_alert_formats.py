@@ -87,6 +87,14 @@ def test_another_version_of_the_webhook_is_not_guessed_at() -> None:
     assert "version 5 is not known" in refused(webhook(firing()) | {"version": "5"})
 
 
+def test_alerts_that_alertmanager_cut_off_are_missed_aloud() -> None:
+    parsed = body.read(webhook(firing()) | {"truncatedAlerts": 3}, context())
+    assert len(parsed.alerts) == 1
+    assert [(one.pointer, one.detail[:28]) for one in parsed.refusals] == [
+        ("/truncatedAlerts", "3 more alerts were left out:")
+    ]
+
+
 def test_prometheus_own_alerts_end_by_their_own_time() -> None:
     alert = one([posted()])
     assert (alert.state, alert.until) == (AlertState.FIRING, NOW + timedelta(minutes=10))

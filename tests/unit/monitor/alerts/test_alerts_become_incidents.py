@@ -17,7 +17,7 @@ from monitor.health import SourceState
 from storage import database, health, incidents, readings
 from storage.incidents import EventKind
 from tests.unit.monitor.alerts.alert_bodies import BIND, IP, OTHER_IP, firing, hetrix, webhook
-from tests.unit.monitor.watching import Rig, monitor_settings, rig
+from tests.unit.monitor.watching import Rig, html_of, monitor_settings, rig
 
 SOURCES = (SourceIp(address=IP, bind=IP), SourceIp(address=OTHER_IP, bind=BIND))
 
@@ -72,6 +72,18 @@ def test_the_first_word_of_an_alert_is_news_and_not_a_baseline(rigged: Rig) -> N
     rigged.later(seconds=61)
     (mail,) = rigged.mails()
     assert "203.0.113.7 bounces, says hetrix" in mail["Subject"]
+
+
+def test_markup_in_an_alert_is_text_in_the_mail_about_it(rigged: Rig) -> None:
+    nasty = "<script>alert(1)</script><img src=x onerror=y>"
+    labels = {"alertname": nasty, "ip": "203.0.113.7", "severity": "page", nasty: nasty}
+    Post(rigged)(webhook(firing(labels=labels, annotations={"summary": nasty, "description": nasty})))
+    rigged.later(seconds=61)
+    (mail,) = rigged.mails()
+    assert "<script>" not in html_of(mail)
+    assert "<img" not in html_of(mail)
+    assert "&lt;script&gt;" in html_of(mail)
+    assert "\n" not in mail["Subject"]
 
 
 def test_the_same_again_moves_its_end_and_nothing_else(rigged: Rig) -> None:
