@@ -51,6 +51,7 @@ class Rule(StrEnum):
     SENDER_SCORE_LOW = "sender-score-low"
     DECREASE = "decrease"
     BLIND = "blind"
+    ACCESS = "access"
 
 
 class Incident(BaseModel):

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -24,7 +24,7 @@ from monitor.collectors.snds import SndsCollector
 from monitor.notifications import plan_mail
 from monitor.notifications.sender import Sender
 from monitor.watcher import LookAgain, Watcher, WatchResult
-from storage import database, readings
+from storage import database, readings, snds
 from tidegate import digests, plans, process
 from tidegate.config.load import Loaded
 from tidegate.config.model import Config
@@ -102,8 +102,12 @@ class Watch:
         if monitor.sender_score.enabled:
             found.append(SenderScoreCollector(monitor.sender_score, monitor.resolver))
         if monitor.snds.enabled:
-            found.append(SndsCollector(monitor.snds))
+            found.append(SndsCollector(monitor.snds, self._read_through))
         return found
+
+    def _read_through(self, account: str) -> date | None:
+        with database.reading(self._engine) as session:
+            return snds.read_through(session, account)
 
     def _plan_jobs(self, collectors: Sequence[Collector]) -> None:
         intervals = {

@@ -46,6 +46,11 @@ _STEPS: dict[Rule, tuple[str, ...]] = {
         "This is an early warning, nothing is throttled because of it alone.",
         "Look at what changed on this IP since yesterday: new list, new customer, new volume.",
     ),
+    Rule.ACCESS: (
+        "Renew the access as the text says, at https://substrate.office.com/ip-domain-management-snds/SNDS.",
+        "Put what changed into the configuration: data-link, status-link and links-issued, or attested.",
+        "For a sign-in: tidegate snds login. What it keeps is read at the next round, without a restart.",
+    ),
     Rule.BLIND: (
         "See what the source says: tidegate show sources. Ask it by hand: tidegate check, with an IP.",
         "Lists refuse public resolvers: a recursing resolver of your own is what they answer.",
