@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from core.clock import ManualClock
 from core.reading import Reading, Status
 from lab import snds as lab_snds
-from lab.snds import SndsBehaviour, SndsRow, SndsStatus
+from lab.snds import SndsRow, SndsStatus
+from lab.snds_faults import SndsBehaviour
 from lab.world import SCORE_ZONE, SNDS_KEY, Lab
 from lab.zones import Behaviour
 from monitor.collectors.dnsbl import DnsblCollector
