@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
 
-from core.errors import OperatorError, SignalError
+from core.errors import ConflictError, OperatorError, SignalError
 from monitor.collectors.snds_settings import SndsOAuth
 
 EARLY: Final = timedelta(minutes=5)
@@ -97,13 +97,16 @@ def page(oauth: SndsOAuth, attempt: Attempt) -> str:
 
 
 def code_of(address: str, attempt: Attempt) -> str:
-    """The code in the address that the browser was sent to. Raises OperatorError."""
+    """The code in the address that the browser was sent to.
+
+    Raises ConflictError when it answers another question than this attempt's, else OperatorError.
+    """
     try:
         given = dict(parse_qsl(urlsplit(address.strip()).query, max_num_fields=20))
     except ValueError:
         given = {}
     if not hmac.compare_digest(given.get("state", "").encode(), attempt.state.encode()):
-        raise OperatorError(
+        raise ConflictError(
             "that address does not answer this sign-in; paste the whole address that the browser shows "
             "after the sign-in that was begun just now"
         )
