@@ -179,7 +179,8 @@ class SndsCollector:
         if not account.has_status:
             return None, ""
         try:
-            return snds_parser.parse_status(await fetcher.fetch(Report.STATUS, now)), ""
+            body = await fetcher.fetch(Report.STATUS, now)
+            return await asyncio.to_thread(snds_parser.parse_status, body), ""
         except NothingToTell:
             return [], ""
         except SignalError as error:

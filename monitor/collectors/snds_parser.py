@@ -38,6 +38,7 @@ _ALIASES: Final = {
     "endingipaddress": "lastip", "endipaddress": "lastip", "lastipaddress": "lastip",
     "reason": "details", "status": "details", "isblocked": "blocked",
 }  # fmt: skip
+_LONGEST_JSON: Final = 4 * 1_048_576  # "{}," becomes 64 bytes; the rows of 10,000 IPs fit
 _LETTERS = re.compile(r"[^a-z0-9]")
 _RATE = re.compile(r"(<|>|<=|>=)?\s*(\d{1,3}(?:[.,]\d{1,6})?)\s*%\Z")
 _COUNT = re.compile(r"\d{1,15}\Z")
@@ -164,6 +165,8 @@ def _by_column(number: int, row: list[str], columns: tuple[str, ...]) -> Mapping
 
 
 def _from_json(body: bytes) -> Iterator[Mapping[str, str]]:
+    if len(body) > _LONGEST_JSON:
+        raise SignalError(f"SNDS answered more than {_LONGEST_JSON} bytes of JSON")
     try:
         document = json.loads(body.decode("utf-8-sig"))
     except (json.JSONDecodeError, RecursionError):

@@ -5,7 +5,7 @@ from alembic import op
 
 from storage.columns import UtcDateTime
 
-revision = "0004_snds"
+revision = "0005"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
