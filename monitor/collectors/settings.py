@@ -1,6 +1,7 @@
 """What the operator may set about asking the sources."""
 
 from datetime import timedelta
+from ipaddress import IPv4Address
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -150,6 +151,10 @@ class SenderScoreSettings(Settings):
     enabled: bool = Field(default=False, description="Whether Sender Score is asked at all.")
     interval: Duration = Field(default=timedelta(hours=24), description="How often every IP is asked for.")
     zone: str = Field(default="score.senderscore.com", description="The zone that answers 127.0.4.N.")
+    probe_ip: IPv4Address | None = Field(
+        default=None,
+        description="An address known to have a score; asked first, and only when it has one are the others.",
+    )
     good_from: int = Field(default=80, ge=0, le=100, description="Scores from here up are good.")
     bad_below: int = Field(
         default=70, ge=0, le=100, description="Scores below this are bad; between: a warning."

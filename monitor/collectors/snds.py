@@ -81,9 +81,9 @@ class SndsCollector:
             self.name,
             readings,
             [outcome(answer) for answer in answers],
-            [one for answer in answers for one in answer.activity],
-            {a.account.name: a.read_through for a in answers if a.read_through is not None},
-            [one for answer in answers for one in answer.access],
+            activity=[one for answer in answers for one in answer.activity],
+            read_through={a.account.name: a.read_through for a in answers if a.read_through is not None},
+            access=[one for answer in answers for one in answer.access],
         )
 
     async def aclose(self) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 from monitor.collectors.snds_settings import FetchMode, SndsAccount, SndsSettings
 
@@ -15,6 +16,9 @@ ATTESTATION_LIFE: Final = timedelta(days=300)
 """About ten months, as users report it (reference: signals.md 1.0)."""
 
 ATTESTATION_WARNING: Final = timedelta(days=30)
+
+
+_CLOSED_HOSTS: Final = frozenset({"sendersupport.olc.protection.outlook.com", "postmaster.live.com"})
 
 
 class Door(StrEnum):
@@ -64,14 +68,18 @@ def sign_in(account: SndsAccount, *, over: str = "", answered: bool = False) -> 
     return Access(account.name, Door.SIGN_IN, Standing.OPEN if answered else Standing.UNKNOWN)
 
 
-def missing_date(account: SndsAccount) -> str:
-    """What cannot be told in time because a date is not given; empty where nothing is missing."""
+def unwise(account: SndsAccount) -> Iterator[str]:
+    """Sentences about what is allowed in an account's settings and yet will not do."""
     if account.mode is FetchMode.LINK and account.links_issued is None:
-        return (
-            f"the SNDS account {account.name!r} has links and no links-issued: nobody can be told before "
-            "they stop working"
+        yield (
+            f"nobody can be told before the links of the SNDS account {account.name!r} stop working: "
+            "write links-issued, the day on which they were made"
         )
-    return ""
+    if account.mode is FetchMode.KEY and urlsplit(account.base_url).hostname in _CLOSED_HOSTS:
+        yield (
+            f"the SNDS account {account.name!r} takes its key to a host of Microsoft that takes none since "
+            "June 2026: write sign-in-file and run tidegate snds login, or paste links"
+        )
 
 
 def _dated(account: SndsAccount, settings: SndsSettings, now: datetime) -> Iterator[Access]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from monitor.collectors import snds_access
 from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
 from tidegate.config.yaml_reader import Document, Path
@@ -19,6 +20,10 @@ def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("ip-lists",), "there is no source IP, so nothing is watched"
     elif monitor is not None and monitor.notifications.enabled and not monitor.notifications.recipients:
         yield ("monitor", "notifications", "recipients"), "nobody is told about incidents: add recipients"
+    if monitor is not None and monitor.snds.enabled:
+        for number, account in enumerate(monitor.snds.accounts):
+            for text in snds_access.unwise(account):
+                yield ("monitor", "snds", "accounts", number), text
     controller, engine = sections.get("controller"), sections.get("engine")
     if lists and engine is not None and not any(one.source_ips for one in engine.virtual_mtas.values()):
         yield (
