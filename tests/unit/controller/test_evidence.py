@@ -45,7 +45,7 @@ def test_each_rule_caps_where_the_table_says(
 
 
 def test_every_rule_is_in_the_table_or_is_only_told() -> None:
-    assert set(Rule) - set(evidence._CAPS) == {Rule.DECREASE, Rule.BLIND}
+    assert set(Rule) - set(evidence._CAPS) == {Rule.DECREASE, Rule.BLIND, Rule.ACCESS}
 
 
 def test_only_incidents_about_this_ip_count() -> None:
