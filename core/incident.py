@@ -52,6 +52,7 @@ class Rule(StrEnum):
     DECREASE = "decrease"
     BLIND = "blind"
     ALERT = "alert"
+    ACCESS = "access"
 
 
 class Incident(BaseModel):

@@ -1,6 +1,6 @@
-"""An SNDS-like HTTP server: per-IP daily rows and IP status by key, with the real one's bad habits.
+"""What the SNDS-like server tells: per-IP daily rows and ranges in trouble, in SNDS' own shapes.
 
-Shapes follow the legacy automated access: no header, CRLF, 14 columns of data and 4 of status, US dates.
+No header, CRLF, 14 columns of data and 4 of status, US dates without a zone.
 """
 
 import csv
@@ -10,24 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from core.address import IpAddress
-
-_SIGN_IN = (
-    b"<!DOCTYPE html>\r\n<html><head><title>Sign in</title></head><body>Sign in to continue</body></html>"
-)
-
-
-class SndsBehaviour(StrEnum):
-    """How the server treats whoever asks."""
-
-    NORMAL = "answers with data when the key is right"
-    SIGN_IN = "answers every request with a sign-in page and status 200"
-    ERROR = "answers 500"
-    EMPTY = "answers 200 with nothing"
 
 
 class FilterResult(StrEnum):
@@ -156,83 +140,3 @@ def activity_period(day: date, zone_hours: int = 8) -> tuple[datetime, datetime]
     """The period a report date speaks about: midnight Pacific to midnight, written in UTC (8 AM to 8 AM)."""
     start = datetime(day.year, day.month, day.day, zone_hours)  # noqa: DTZ001 - SNDS names no zone
     return start, start + timedelta(days=1)
-
-
-class SndsServer:
-    """Serves a book by HTTP on loopback in a thread of its own. `key` opens it; `behaviour` may change."""
-
-    def __init__(self, book: SndsBook, key: str, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.book = book
-        self.key = key
-        self.behaviour = SndsBehaviour.NORMAL
-        self.requests = 0
-        self._address = (host, port)
-        self._http: ThreadingHTTPServer | None = None
-        self._thread: threading.Thread | None = None
-
-    @property
-    def url(self) -> str:
-        """The base that `/data.aspx` and `/ipStatus.aspx` hang on."""
-        host, port = self._address
-        return f"http://{host}:{port}"
-
-    def start(self) -> None:
-        """Bind and serve. Raises OSError when the port is taken."""
-        self._http = ThreadingHTTPServer(self._address, _handler(self))
-        self._address = (self._address[0], self._http.server_port)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        if self._http is not None and self._thread is not None:
-            self._http.shutdown()
-            self._thread.join()
-            self._http.server_close()
-
-    def answer(self, target: str) -> tuple[int, str, bytes]:
-        """Status, content type and body for a request target such as `/data.aspx?key=K`."""
-        self.requests += 1
-        url = urlsplit(target)
-        query = {name.lower(): values[0] for name, values in parse_qs(url.query).items()}
-        path = url.path.lower().removeprefix("/snds")
-        if self.behaviour is SndsBehaviour.ERROR:
-            return 500, "text/html", b"<html><body>Runtime Error</body></html>"
-        if self.behaviour is SndsBehaviour.SIGN_IN or query.get("key") != self.key:
-            return 200, "text/html; charset=utf-8", _SIGN_IN
-        if path not in {"/data.aspx", "/ipstatus.aspx"}:
-            return 404, "text/html", b"<html><body>Not found</body></html>"
-        if self.behaviour is SndsBehaviour.EMPTY:
-            return 200, "text/csv", b""
-        return self._report(path, query)
-
-    def _report(self, path: str, query: dict[str, str]) -> tuple[int, str, bytes]:
-        if path == "/ipstatus.aspx":
-            return 200, "text/csv", status_csv(self.book.statuses()).encode()
-        try:
-            day = _month_day_year(query["date"]) if "date" in query else None
-        except ValueError:
-            return 400, "text/html", b"<html><body>Bad Request</body></html>"
-        return 200, "text/csv", data_csv(self.book.rows(day, query.get("ip"))).encode()
-
-
-def _month_day_year(text: str) -> date:
-    return datetime.strptime(text, "%m%d%y").date()  # noqa: DTZ007 - a calendar day
-
-
-def _handler(server: SndsServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            status, kind, body = server.answer(self.path)
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_args: Any) -> None:
-            """Say nothing: the key is in the request line."""
-
-    return Handler

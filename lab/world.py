@@ -16,7 +16,8 @@ from lab.ledger import Ledger
 from lab.mailbox import Mailbox
 from lab.manners import PROVIDERS, Provider
 from lab.providers import MailboxProvider
-from lab.snds import SndsBook, SndsServer
+from lab.snds import SndsBook
+from lab.snds_server import SndsServer
 from lab.traffic import Traffic
 from lab.zones import Zones
 
@@ -74,7 +75,7 @@ class Lab:
         self.dns = DnsServer(self.zones)
         self.resolver = DnsServer(self.zones)
         self.book = SndsBook()
-        self.snds = SndsServer(self.book, SNDS_KEY)
+        self.snds = SndsServer(self.book, SNDS_KEY, clock=clock)
         self.mailbox = Mailbox(clock)
         self.ledger = Ledger(ledger_file)
         self.engine_port = free_port()

@@ -4,7 +4,8 @@ from pydantic import Field
 
 from core.settings import Settings
 from monitor.alerts.settings import AlertSettings
-from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderScoreSettings, SndsSettings
+from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderScoreSettings
+from monitor.collectors.snds_settings import SndsSettings
 from monitor.detection.settings import DetectionSettings
 from monitor.digest.settings import DigestSettings
 from monitor.notifications.settings import NotificationSettings

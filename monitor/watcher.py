@@ -20,13 +20,13 @@ from core.reading import Reading, Source, Status
 from monitor import health
 from monitor.alerts import evidence
 from monitor.collectors.collected import Collected
-from monitor.detection import blind, detect
+from monitor.detection import access, blind, detect
 from monitor.detection.finding import Finding
 from monitor.incidents import record
 from monitor.incidents.lifecycle import Move
 from monitor.notifications import announce
 from monitor.settings import MonitorSettings
-from storage import database, incidents, readings
+from storage import database, incidents, readings, snds
 from storage import health as stored_health
 from storage.readings import Recorded
 
@@ -82,7 +82,9 @@ class Watcher:
         with database.session(self._engine) as session:
             _note_health(session, collected, now)
             touched = _record(session, collected.readings)
+            _keep_activity(session, collected)
             findings = [f for one in touched for f in self._judge(session, one)]
+            findings += access.findings(collected.access, now)
             changes = self._apply(session, findings, now)
             mails = announce.announce(session, now, self._settings.notifications)
         _log(changes)
@@ -185,6 +187,13 @@ def _note_health(session: Session, collected: Collected, now: datetime) -> None:
         stored_health.save(session, health.to_row(later))
         if event is not None:
             log.info("%s: %s", outcome.name, event.value, extra={"event": "source.changed"})
+
+
+def _keep_activity(session: Session, collected: Collected) -> None:
+    """In one transaction with the readings: a day counts as read when what it said is kept."""
+    snds.record(session, collected.activity)
+    for account, day in collected.read_through.items():
+        snds.set_read_through(session, account, day)
 
 
 def _sight(session: Session, newest: Reading) -> blind.Sight:

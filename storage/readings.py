@@ -23,7 +23,7 @@ def record(session: Session, reading: Reading) -> Recorded:
     """Put a reading to its place by period and say what became of it.
 
     Equal answers for neighbouring periods share a row. Of two answers for one period the one observed
-    later stays (at the same moment the worse one), in whatever order they arrive.
+    later stays (at the same moment the worse one), in whatever order they arrive; unknown replaces nothing.
     """
     rows = _neighbours(session, reading)
     before = [_run(row) for row in rows]

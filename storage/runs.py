@@ -53,6 +53,11 @@ class Answer(NamedTuple):
     detail: str
 
     @property
+    def is_known(self) -> bool:
+        """What a source said about a period is not forgotten because it later refuses to say it again."""
+        return self.status is not Status.UNKNOWN
+
+    @property
     def weight(self) -> tuple[int, str, float, str]:
         """Settles which of two answers for one period, observed at one moment, stays: the worse one."""
         value = float("-inf") if self.value is None else self.value
@@ -106,7 +111,8 @@ def insert(runs: Sequence[Run], reading: Reading) -> tuple[Recorded, list[Run]]:
     if holder.answer == said:
         again = _confirm(holder, known, period.observed, reading.evidence)
         return Recorded.REPEATED, [again if run is holder else run for run in runs]
-    if (period.observed, said.weight) < (known.observed, holder.answer.weight):
+    was = holder.answer
+    if (said.is_known, period.observed, said.weight) < (was.is_known, known.observed, was.weight):
         return Recorded.SUPERSEDED, list(runs)
     rest = [piece for run in runs for piece in (_without(run, known) if run is holder else (run,))]
     return Recorded.REVISED, _joined(_placed(rest, fresh))

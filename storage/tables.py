@@ -4,7 +4,7 @@ Addresses are stored as text, enums as their values, rates in PowerMTA's grammar
 the sqlite3 shell.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, Column, Index, LargeBinary, Text, text
@@ -230,3 +230,37 @@ class NoticeRow(SQLModel, table=True):
     first_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     closed: bool = Field(index=True)
+
+
+class SndsActivityRow(SQLModel, table=True):
+    """One IP's day at Microsoft SNDS as one account told it; None is what SNDS left blank."""
+
+    __tablename__: ClassVar[str] = "snds_activity"
+
+    ip: str = Field(primary_key=True)
+    day: date = Field(primary_key=True, index=True)
+    account: str = Field(primary_key=True)
+    activity_start: datetime = Field(sa_type=UtcDateTime)
+    activity_end: datetime = Field(sa_type=UtcDateTime)
+    activity_text: str = Field(sa_type=Text)
+    rcpt_commands: int | None = None
+    data_commands: int | None = None
+    message_recipients: int | None = None
+    filter_result: str | None = None
+    complaint_rate: float | None = None
+    complaint_operator: str
+    trap_hits: int | None = None
+    trap_text: str | None = Field(default=None, sa_type=Text)
+    sample_helo: str | None = Field(default=None, sa_type=Text)
+    sample_mail_from: str | None = Field(default=None, sa_type=Text)
+    comments: str | None = Field(default=None, sa_type=Text)
+    observed_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SndsAccountRow(SQLModel, table=True):
+    """Up to which day nothing of an SNDS account is missing any more."""
+
+    __tablename__: ClassVar[str] = "snds_accounts"
+
+    account: str = Field(primary_key=True)
+    read_through: date

@@ -9,7 +9,7 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Engine
@@ -27,7 +27,7 @@ from monitor.notifications import plan_mail
 from monitor.notifications.sender import Sender
 from monitor.replies.hours import ReplyHistory
 from monitor.watcher import LookAgain, Watcher, WatchResult
-from storage import database, readings
+from storage import database, readings, snds
 from tidegate import digests, plans, process, reply_rounds
 from tidegate.alert_desk import AlertDesk
 from tidegate.config.load import Loaded
@@ -140,8 +140,12 @@ class Watch:
         if monitor.sender_score.enabled:
             found.append(SenderScoreCollector(monitor.sender_score, monitor.resolver))
         if monitor.snds.enabled:
-            found.append(SndsCollector(monitor.snds))
+            found.append(SndsCollector(monitor.snds, self._read_through))
         return found
+
+    def _read_through(self, account: str) -> date | None:
+        with database.reading(self._engine) as session:
+            return snds.read_through(session, account)
 
     def _plan_jobs(self, collectors: Sequence[Collector]) -> None:
         intervals = {

@@ -2,21 +2,29 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from core.address import IpAddress
 from core.reading import Reading
+from monitor.collectors.snds_access import Access
 from monitor.health import SourceOutcome
+from storage.snds import Activity
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """One round of one collector: readings to store, and how each of its sources did."""
+    """One round of one collector: readings to store, and how each of its sources did.
+
+    SNDS alone brings `activity`, `read_through` by account, and how its doors stand.
+    """
 
     source: str
     readings: list[Reading] = field(default_factory=list)
     outcomes: list[SourceOutcome] = field(default_factory=list)
+    activity: list[Activity] = field(default_factory=list)
+    read_through: dict[str, date] = field(default_factory=dict)
+    access: list[Access] = field(default_factory=list)
 
 
 class Collector(Protocol):

@@ -7,6 +7,8 @@ Reading the last octet of any answer has turned refusals (127.255.255.255) into 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from ipaddress import IPv4Address
 from typing import Final
 
 from core.address import IpAddress, reversed_labels
@@ -18,36 +20,70 @@ from monitor.collectors.settings import ResolverSettings, SenderScoreSettings
 from monitor.health import OutcomeKind, SourceOutcome
 from monitor.resolver import AiodnsResolver, Answer, AnswerKind, Resolver
 
+REFUSED_RANGE: Final = "127.255.255."
 _SCORE: Final = "127.0.4."
-_REFUSED: Final = "127.255.255."
-_HINT: Final = "register your resolver's egress address at my.validity.com"
+
+
+class Said(StrEnum):
+    """What an answer of the zone is."""
+
+    SCORE = "a score"
+    NO_SCORE = "no score: too little mail seen"
+    REFUSED = "refused"
+    NO_SUCH_ANSWER = "an answer that is no score"
+    SILENCE = "no answer"
+
+
+_QUALITY: Final = {
+    Said.SCORE: Quality.OK,
+    Said.NO_SCORE: Quality.NO_DATA,
+    Said.REFUSED: Quality.ERROR,
+    Said.NO_SUCH_ANSWER: Quality.INVALID_SOURCE,
+    Said.SILENCE: Quality.ERROR,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """What one answer says. `value` is 0 to 100, or None."""
 
+    said: Said
     status: Status
-    quality: Quality
     detail: str
     value: float | None = None
+
+    @property
+    def quality(self) -> Quality:
+        return _QUALITY[self.said]
+
+    @property
+    def is_trouble(self) -> bool:
+        """Neither a score nor the lack of one."""
+        return self.said not in {Said.SCORE, Said.NO_SCORE}
 
 
 def read(answer: Answer, settings: SenderScoreSettings) -> Score:
     """Read one answer. NXDOMAIN means that too little mail was seen to have a score: not a bad one."""
     if answer.kind is AnswerKind.NXDOMAIN:
-        return Score(Status.UNKNOWN, Quality.NO_DATA, "no score: too little mail seen")
+        return _unknown(Said.NO_SCORE, str(Said.NO_SCORE))
     if answer.kind is not AnswerKind.ADDRESSES or not answer.addresses:
-        return Score(Status.UNKNOWN, Quality.ERROR, str(answer.kind))
-    if any(address.startswith(_REFUSED) for address in answer.addresses):
-        return Score(Status.UNKNOWN, Quality.ERROR, f"query refused ({answer.addresses[0]}): {_HINT}")
+        return _unknown(Said.SILENCE, str(answer.kind))
+    refusal = next((a for a in answer.addresses if a.startswith(REFUSED_RANGE)), None)
+    if refusal is not None:
+        return _unknown(
+            Said.REFUSED,
+            f"query refused ({refusal}): register your resolver's egress address at my.validity.com",
+        )
     if len(answer.addresses) > 1 or not answer.addresses[0].startswith(_SCORE):
-        said = ", ".join(answer.addresses)
-        return Score(Status.UNKNOWN, Quality.INVALID_SOURCE, f"answered {said}, which is no score")
+        return _unknown(Said.NO_SUCH_ANSWER, f"answered {', '.join(answer.addresses)}, which is no score")
     value = int(answer.addresses[0].removeprefix(_SCORE))
     if value > 100:
-        return Score(Status.UNKNOWN, Quality.INVALID_SOURCE, f"answered {value}, which is no score")
-    return Score(_band(value, settings), Quality.OK, f"Sender Score {value}", float(value))
+        return _unknown(Said.NO_SUCH_ANSWER, f"answered {value}, which is no score")
+    return Score(Said.SCORE, _band(value, settings), f"Sender Score {value}", float(value))
+
+
+def _unknown(said: Said, detail: str) -> Score:
+    return Score(said, Status.UNKNOWN, detail)
 
 
 def _band(value: int, settings: SenderScoreSettings) -> Status:
@@ -57,7 +93,10 @@ def _band(value: int, settings: SenderScoreSettings) -> Status:
 
 
 class SenderScoreCollector:
-    """Asks for the score of every IPv4 address; there are no scores for IPv6."""
+    """Asks for the score of every IPv4 address; there are no scores for IPv6.
+
+    One question goes first. Where it is refused, or a `probe-ip` has no score, no other is asked.
+    """
 
     name = "sender-score"
 
@@ -72,34 +111,19 @@ class SenderScoreCollector:
 
     async def collect(self, ips: Sequence[IpAddress], now: datetime) -> Collected:
         """One reading per IPv4 address, for the present UTC day."""
-        asked: list[IpAddress] = [ip for ip in dict.fromkeys(ips) if ip.version == 4]
+        asked = [ip for ip in dict.fromkeys(ips) if isinstance(ip, IPv4Address)]
         if not asked:
             return Collected(self.name)
-        scores = await self._scores(asked)
+        resolver = self._open_resolver()
+        try:
+            scores = await _Round(resolver, self._settings).of(asked)
+        finally:
+            await resolver.aclose()
         readings = [self._reading(ip, scores[ip], now) for ip in asked]
-        return Collected(self.name, readings, [_outcome(list(scores.values()))])
+        return Collected(self.name, readings, [outcome(list(scores.values()))])
 
     async def aclose(self) -> None:
         """Nothing is held between rounds."""
-
-    async def _scores(self, ips: list[IpAddress]) -> dict[IpAddress, Score]:
-        resolver = self._open_resolver()
-        # one zone only: its silence is the resolver's, as far as can be told
-        patience = Patience()
-        scores: dict[IpAddress, Score] = {}
-
-        async def ask(ip: IpAddress) -> None:
-            answer = Answer(AnswerKind.TIMEOUT)
-            if patience.is_worth_asking(self._settings.zone):
-                answer = await resolver.addresses(f"{reversed_labels(ip)}.{self._settings.zone}")
-                patience.note(self._settings.zone, answer.kind)
-            scores[ip] = read(answer, self._settings)
-
-        try:
-            await pool.run(ips, ask, self._settings.concurrency)
-        finally:
-            await resolver.aclose()
-        return scores
 
     def _reading(self, ip: IpAddress, score: Score, now: datetime) -> Reading:
         day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -113,15 +137,66 @@ class SenderScoreCollector:
             quality=score.quality,
             value=score.value,
             detail=score.detail,
-            evidence={"zone": self._settings.zone},
+            evidence={"zone": self._settings.zone, "answer": score.said.value},
         )
 
 
-def _outcome(scores: list[Score]) -> SourceOutcome:
-    """No data is an answer; anything else unknown, for more than half of the IPs, is a failure."""
-    problems = [s for s in scores if s.status is Status.UNKNOWN and s.quality is not Quality.NO_DATA]
-    if 2 * len(problems) <= len(scores):
-        return SourceOutcome(SenderScoreCollector.name, OutcomeKind.ANSWERED)
-    broken = all(s.quality is Quality.INVALID_SOURCE for s in problems)
-    kind = OutcomeKind.UNTRUSTED if broken else OutcomeKind.FAILED
-    return SourceOutcome(SenderScoreCollector.name, kind, problems[0].detail)
+class _Round:
+    """One round of questions to the one zone. `closed` is why no more is asked."""
+
+    def __init__(self, resolver: Resolver, settings: SenderScoreSettings) -> None:
+        self._resolver = resolver
+        self._settings = settings
+        # one zone only: its silence is the resolver's, as far as can be told
+        self._patience = Patience()
+        self._closed: Score | None = None
+        self._scores: dict[IpAddress, Score] = {}
+
+    async def of(self, ips: Sequence[IPv4Address]) -> dict[IpAddress, Score]:
+        """The score of each."""
+        probe = self._settings.probe_ip
+        if probe is not None:
+            self._closed = unproven(await self._ask(probe), probe)
+        first, *rest = ips
+        await self._one(first)
+        await pool.run(rest, self._one, self._settings.concurrency)
+        return self._scores
+
+    async def _one(self, ip: IpAddress) -> None:
+        score = self._closed or await self._ask(ip)
+        if score.said is Said.REFUSED:
+            # each further question would be refused, too, and be held against us
+            self._closed = score
+        self._scores[ip] = score
+
+    async def _ask(self, ip: IpAddress) -> Score:
+        answer = Answer(AnswerKind.TIMEOUT)
+        if self._patience.is_worth_asking(self._settings.zone):
+            answer = await self._resolver.addresses(f"{reversed_labels(ip)}.{self._settings.zone}")
+            self._patience.note(self._settings.zone, answer.kind)
+        return read(answer, self._settings)
+
+
+def unproven(probed: Score, probe: IPv4Address) -> Score | None:
+    """Why the zone is not believed in this round; None where the probe has a score, as it should."""
+    if probed.said is Said.SCORE:
+        return None
+    if probed.said is Said.NO_SCORE:
+        return _unknown(
+            Said.NO_SUCH_ANSWER,
+            f"the probe-ip {probe} has no score: another one is needed, or answers are forged",
+        )
+    return probed
+
+
+def outcome(scores: Sequence[Score]) -> SourceOutcome:
+    """No score is an answer; anything else unknown, for more than half of the IPs, is a failure."""
+    name = SenderScoreCollector.name
+    troubled = [score for score in scores if score.is_trouble]
+    if not troubled:
+        return SourceOutcome(name, OutcomeKind.ANSWERED)
+    detail = troubled[0].detail
+    if 2 * len(troubled) <= len(scores):
+        return SourceOutcome(name, OutcomeKind.ANSWERED, f"{len(troubled)} of {len(scores)} IPs: {detail}")
+    broken = all(score.said is Said.NO_SUCH_ANSWER for score in troubled)
+    return SourceOutcome(name, OutcomeKind.UNTRUSTED if broken else OutcomeKind.FAILED, detail)

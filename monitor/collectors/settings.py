@@ -1,9 +1,8 @@
 """What the operator may set about asking the sources."""
 
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import timedelta
+from ipaddress import IPv4Address
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -15,12 +14,10 @@ from pydantic import (
     model_validator,
 )
 
-from core.address import IpNetwork, parse_ip
+from core.address import parse_ip
 from core.duration import Duration
 from core.settings import Settings
 from monitor.catalogue import ListingSeverity, Zone, ZoneStatus
-
-SNDS_LEGACY_URL = "https://sendersupport.olc.protection.outlook.com/snds"
 
 
 class Nameserver(BaseModel):
@@ -154,71 +151,12 @@ class SenderScoreSettings(Settings):
     enabled: bool = Field(default=False, description="Whether Sender Score is asked at all.")
     interval: Duration = Field(default=timedelta(hours=24), description="How often every IP is asked for.")
     zone: str = Field(default="score.senderscore.com", description="The zone that answers 127.0.4.N.")
+    probe_ip: IPv4Address | None = Field(
+        default=None,
+        description="An address known to have a score; asked first, and only when it has one are the others.",
+    )
     good_from: int = Field(default=80, ge=0, le=100, description="Scores from here up are good.")
     bad_below: int = Field(
         default=70, ge=0, le=100, description="Scores below this are bad; between: a warning."
     )
     concurrency: int = Field(default=8, ge=1, le=100, description="How many questions may be open at once.")
-
-
-class SndsAccount(Settings):
-    """One account at Microsoft's Smart Network Data Services; give key, key-file or the two links."""
-
-    name: str = Field(default="main", pattern=r"^[A-Za-z0-9._-]{1,40}$", description="What you call it.")
-    key: SecretStr | None = Field(default=None, description="The automated data access key.")
-    key_file: Path | None = Field(default=None, description="A file that holds the key instead.")
-    base_url: str = Field(
-        default=SNDS_LEGACY_URL, pattern=r"^https?://[^\s?#]+$",
-        description="Where data.aspx and ipStatus.aspx are found.",
-    )  # fmt: skip
-    data_link: SecretStr | None = Field(
-        default=None, description="A whole automated-access link to the data, pasted from the portal."
-    )
-    status_link: SecretStr | None = Field(default=None, description="The same for the IP status.")
-    links_issued: date | None = Field(
-        default=None, description="The day the links were made; they stop working 30 days later."
-    )
-    networks: list[IpNetwork] = Field(
-        default=[], description="The networks the account covers; empty means every configured IP."
-    )
-
-    @model_validator(mode="after")
-    def _has_a_way_in(self) -> Self:
-        ways = [self.key is not None, self.key_file is not None, self.data_link is not None]
-        if sum(ways) != 1:
-            raise ValueError("give exactly one of key, key-file and data-link")
-        return self
-
-
-class SndsSettings(Settings):
-    """Microsoft SNDS, which speaks about consumer Outlook only."""
-
-    enabled: bool = Field(default=False, description="Whether SNDS is asked at all.")
-    interval: Duration = Field(default=timedelta(hours=6), description="How often SNDS is asked.")
-    accounts: list[SndsAccount] = Field(default=[], description="The accounts to ask.")
-    lookback_days: int = Field(
-        default=3,
-        ge=1,
-        le=30,
-        description="How many past days are asked for again: rows arrive one or two days late.",
-    )
-    time_zone: ZoneInfo = Field(
-        default=ZoneInfo("UTC"), description="The zone of SNDS' times, which carry none themselves."
-    )
-    complaint_warn: float = Field(
-        default=0.003, gt=0, lt=1, description="Complaint rate that warns, as a share."
-    )
-    complaint_bad: float = Field(
-        default=0.01, gt=0, lt=1, description="Complaint rate that is bad, as a share."
-    )
-    trap_warn: int = Field(default=1, ge=1, description="Spam-trap hits in a day that warn.")
-    trap_bad: int = Field(default=5, ge=1, description="Spam-trap hits in a day that are bad.")
-    timeout: Duration = Field(default=timedelta(seconds=30), description="How long one download may take.")
-    max_body: int = Field(default=16_777_216, ge=1_024, description="The largest answer accepted, in bytes.")
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        names = [account.name for account in self.accounts]
-        if len(set(names)) != len(names):
-            raise ValueError("two SNDS accounts have the same name")
-        return self

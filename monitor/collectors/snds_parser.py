@@ -5,11 +5,12 @@ JSON of the REST interface. Blank means not known, never zero. The column order 
 answers seen in 2026 (reference: signals.md 1.3).
 """
 
+import codecs
 import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
@@ -31,12 +32,13 @@ _ALIASES: Final = {
     "filterresults": "filterresult", "complaintrates": "complaintrate",
     "trapmessageperiod": "trapperiodstart", "trapmessageperiodstart": "trapperiodstart",
     "trapmessageperiodend": "trapperiodend", "spamtraphits": "traphits", "trapmessages": "traphits",
-    "helo": "samplehelo", "mailfrom": "samplemailfrom", "jmrp1sender": "samplemailfrom",
+    "helo": "samplehelo", "mailfrom": "samplemailfrom",
     "comment": "comments", "samplecomments": "comments",
     "beginningipaddress": "firstip", "startipaddress": "firstip", "firstipaddress": "firstip",
     "endingipaddress": "lastip", "endipaddress": "lastip", "lastipaddress": "lastip",
     "reason": "details", "status": "details", "isblocked": "blocked",
 }  # fmt: skip
+_LONGEST_JSON: Final = 4 * 1_048_576  # "{}," becomes 64 bytes; the rows of 10,000 IPs fit
 _LETTERS = re.compile(r"[^a-z0-9]")
 _RATE = re.compile(r"(<|>|<=|>=)?\s*(\d{1,3}(?:[.,]\d{1,6})?)\s*%\Z")
 _COUNT = re.compile(r"\d{1,15}\Z")
@@ -65,7 +67,10 @@ class ComplaintRate:
 
 @dataclass(frozen=True, slots=True)
 class DataRow:
-    """One IP's activity on one day. Times are as written, without a zone; None is blank."""
+    """One IP's activity on one day. Times are as written; None is blank, which is never zero.
+
+    `jmr_sender` is the portal export's "JMR P1 Sender", which the other shapes do not have.
+    """
 
     ip: IPv4Address
     activity_start: str | None
@@ -75,10 +80,13 @@ class DataRow:
     message_recipients: int | None
     filter_result: FilterResult | None
     complaint_rate: ComplaintRate | None
+    trap_start: str | None
+    trap_end: str | None
     trap_hits: int | None
     sample_helo: str | None
     sample_mail_from: str | None
     comments: str | None
+    jmr_sender: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,12 @@ class StatusRange:
 
 def parse_data(body: bytes) -> list[DataRow]:
     """The rows of an answer with activity data. Empty means nothing to tell. Raises SignalError."""
-    return [_data_row(record) for record in _records(body, DATA_COLUMNS, "filterresult")]
+    return list(data_rows(body))
+
+
+def data_rows(body: bytes) -> Iterator[DataRow]:
+    """The same, row by row: an answer about all the IPs of others costs no memory. Read it to its end."""
+    return map(_data_row, _records(body, DATA_COLUMNS, "filterresult"))
 
 
 def parse_status(body: bytes) -> list[StatusRange]:
@@ -104,41 +117,43 @@ def parse_status(body: bytes) -> list[StatusRange]:
     return [_status_range(record) for record in _records(body, STATUS_COLUMNS, "firstip")]
 
 
-def _records(body: bytes, columns: tuple[str, ...], telling: str) -> list[Mapping[str, str]]:
+def _records(body: bytes, columns: tuple[str, ...], telling: str) -> Iterator[Mapping[str, str]]:
     """One mapping per row, by our column names; `telling` is the column that a header must have."""
-    text = _text(body)
-    if not text:
-        return []
-    if text[0] == "<":
+    first = body.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    if first == b"<":
         raise SignalError("SNDS answered a web page instead of data: a sign-in page, or a dead link")
-    records = _from_json(text) if text[0] in "[{" else _from_csv(text, columns)
-    for number, record in enumerate(records, 1):
-        if telling not in record:
-            raise SignalError(f"SNDS answered something else than expected: row {number} has no {telling}")
-    return records
-
-
-def _text(body: bytes) -> str:
+    if b"\0" in body:
+        raise SignalError("SNDS answered binary data, or text that is no UTF-8")
+    records = _from_json(body) if first in {b"[", b"{"} else _from_csv(body, columns)
     try:
-        text = body.decode("utf-8-sig")
+        for number, record in enumerate(records, 1):
+            if telling not in record:
+                raise SignalError(
+                    f"SNDS answered something else than expected: row {number} has no {telling}"
+                )
+            yield record
     except UnicodeDecodeError:
         raise SignalError("SNDS answered bytes that are no UTF-8 text") from None
-    if "\0" in text:
-        raise SignalError("SNDS answered binary data")
-    return text.strip()
 
 
-def _from_csv(text: str, columns: tuple[str, ...]) -> list[Mapping[str, str]]:
+def _from_csv(body: bytes, columns: tuple[str, ...]) -> Iterator[Mapping[str, str]]:
+    # decoded and split as it is read: the rows together would take twenty times the room of the bytes
+    text = io.TextIOWrapper(io.BytesIO(body), encoding="utf-8-sig", newline="")
+    names: tuple[str, ...] = ()
+    number = 0
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if any(row)]
+        for row in csv.reader(text, strict=True):
+            if not any(map(str.strip, row)):
+                continue
+            if not names:
+                header = tuple(_name(cell) for cell in row)
+                names = header if columns[0] in header else columns
+                if names is header:
+                    continue
+            number += 1
+            yield _by_column(number, row, names)
     except csv.Error as error:
         raise SignalError(f"SNDS answered broken CSV, perhaps cut short: {error}") from None
-    if not rows:
-        return []
-    header = [_name(cell) for cell in rows[0]]
-    if columns[0] in header:
-        columns, rows = tuple(header), rows[1:]
-    return [_by_column(number, row, columns) for number, row in enumerate(rows, 1)]
 
 
 def _by_column(number: int, row: list[str], columns: tuple[str, ...]) -> Mapping[str, str]:
@@ -149,11 +164,17 @@ def _by_column(number: int, row: list[str], columns: tuple[str, ...]) -> Mapping
     return dict(zip(columns, [*row[: len(columns) - 1], last], strict=True))
 
 
-def _from_json(text: str) -> list[Mapping[str, str]]:
+def _from_json(body: bytes) -> Iterator[Mapping[str, str]]:
+    if len(body) > _LONGEST_JSON:
+        raise SignalError(f"SNDS answered more than {_LONGEST_JSON} bytes of JSON")
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = json.loads(body.decode("utf-8-sig"))
+    except (json.JSONDecodeError, RecursionError):
         raise SignalError("SNDS answered broken JSON, perhaps cut short") from None
+    except UnicodeDecodeError:
+        raise
+    except ValueError:
+        raise SignalError("SNDS answered JSON with a number that is none") from None
     if isinstance(document, dict):
         lists = [value for value in document.values() if isinstance(value, list)]
         if len(lists) != 1:
@@ -161,7 +182,7 @@ def _from_json(text: str) -> list[Mapping[str, str]]:
         document = lists[0]
     if not all(isinstance(entry, dict) for entry in document):
         raise SignalError("SNDS answered JSON whose rows are no objects")
-    return [_by_name(entry) for entry in document]
+    return map(_by_name, document)
 
 
 def _by_name(entry: Mapping[str, Any]) -> Mapping[str, str]:
@@ -184,10 +205,13 @@ def _data_row(record: Mapping[str, str]) -> DataRow:
         message_recipients=_count(record, "messagerecipients"),
         filter_result=_filter_result(record),
         complaint_rate=_rate(record),
+        trap_start=_words(record, "trapperiodstart"),
+        trap_end=_words(record, "trapperiodend"),
         trap_hits=_count(record, "traphits"),
         sample_helo=_words(record, "samplehelo"),
         sample_mail_from=_words(record, "samplemailfrom"),
         comments=_words(record, "comments"),
+        jmr_sender=_words(record, "jmrp1sender"),
     )
 
 

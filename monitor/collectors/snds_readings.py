@@ -9,14 +9,15 @@ from typing import Any, Final
 from core.address import IpAddress
 from core.errors import SignalError
 from core.reading import Quality, Reading, Source, Status
-from monitor.collectors.settings import SndsSettings
 from monitor.collectors.snds_parser import DataRow, FilterResult, StatusRange
+from monitor.collectors.snds_settings import SndsSettings
+from storage.snds import Activity
 
 FILTER_RESULT: Final = "filter-result"
 COMPLAINT_RATE: Final = "complaint-rate"
 TRAP_HITS: Final = "trap-hits"
 IP_STATUS: Final = "ip-status"
-_FORMATS = ("%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%Y-%m-%dT%H:%M:%S")
+_FORMATS = ("%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "%m/%d/%Y")
 _DAY = timedelta(days=1)
 _FILTER = {
     FilterResult.GREEN: (Status.GOOD, 0.0),
@@ -76,12 +77,36 @@ def of_rows(
     settings: SndsSettings,
 ) -> list[Reading]:
     """Up to three readings a row, for our own IPs only; what is blank gives none."""
-    readings: list[Reading] = []
-    for row in rows:
-        if row.ip in ips:
-            spoken_of = period(row, report_date, now, settings)
-            readings += _of_row(row, spoken_of, report_date, now, settings)
-    return readings
+    ours = (row for row in rows if row.ip in ips)
+    return [reading for row in ours for reading in of_row(row, report_date, now, settings)]
+
+
+def activity(
+    row: DataRow, account: str, report_date: date | None, now: datetime, settings: SndsSettings
+) -> Activity:
+    """The whole row, to be kept under its report date."""
+    spoken_of = period(row, report_date, now, settings)
+    rate = row.complaint_rate
+    return Activity(
+        ip=row.ip,
+        day=report_date or spoken_of.start.astimezone(settings.time_zone).date(),
+        account=account,
+        activity_start=spoken_of.start,
+        activity_end=spoken_of.end,
+        activity_text=_span(row.activity_start, row.activity_end) or "",
+        rcpt_commands=row.rcpt_commands,
+        data_commands=row.data_commands,
+        message_recipients=row.message_recipients,
+        filter_result=row.filter_result.value if row.filter_result else None,
+        complaint_rate=rate.share if rate else None,
+        complaint_operator=rate.operator if rate else "",
+        trap_hits=row.trap_hits,
+        trap_text=_span(row.trap_start, row.trap_end),
+        sample_helo=row.sample_helo,
+        sample_mail_from=row.sample_mail_from,
+        comments=row.comments,
+        observed_at=now,
+    )
 
 
 def of_status(ip: IpAddress, ranges: Iterable[StatusRange], now: datetime) -> Reading:
@@ -127,9 +152,9 @@ def _badness(reading: Reading) -> tuple[int, float]:
     return _RANK[reading.status], reading.value or 0.0
 
 
-def _of_row(
-    row: DataRow, spoken_of: Period, report_date: date | None, now: datetime, settings: SndsSettings
-) -> list[Reading]:
+def of_row(row: DataRow, report_date: date | None, now: datetime, settings: SndsSettings) -> list[Reading]:
+    """Up to three readings; what is blank gives none. Raises SignalError where `period` does."""
+    spoken_of = period(row, report_date, now, settings)
     evidence = _evidence(row, spoken_of, report_date)
     found: list[tuple[str, Status, float, str]] = []
     if row.filter_result is not None:
@@ -162,7 +187,7 @@ def _of_row(
 def _evidence(row: DataRow, spoken_of: Period, report_date: date | None) -> dict[str, Any]:
     facts = {
         "report_date": report_date.isoformat() if report_date else None,
-        "activity": f"{row.activity_start or '?'} to {row.activity_end or '?'}",
+        "activity": _span(row.activity_start, row.activity_end) or "? to ?",
         "period_stated": spoken_of.stated,
         "rcpt_commands": row.rcpt_commands,
         "data_commands": row.data_commands,
@@ -170,9 +195,11 @@ def _evidence(row: DataRow, spoken_of: Period, report_date: date | None) -> dict
         "filter_result": row.filter_result.value if row.filter_result else None,
         "complaint_rate": str(row.complaint_rate) if row.complaint_rate else None,
         "trap_hits": row.trap_hits,
+        "trap_period": _span(row.trap_start, row.trap_end),
         "sample_helo": row.sample_helo,
         "sample_mail_from": row.sample_mail_from,
         "comments": row.comments,
+        "jmr_p1_sender": row.jmr_sender,
     }
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -201,6 +228,11 @@ def _status_reading(
     )
 
 
+def _span(start: str | None, end: str | None) -> str | None:
+    """SNDS' own words about a period."""
+    return f"{start or '?'} to {end or '?'}" if start or end else None
+
+
 def _grade(value: float, warn: float, bad: float) -> Status:
     if value >= bad:
         return Status.BAD
@@ -208,10 +240,25 @@ def _grade(value: float, warn: float, bad: float) -> Status:
 
 
 def _moment(text: str | None, settings: SndsSettings) -> datetime | None:
-    for shape in _FORMATS if text else ():
+    if not text:
+        return None
+    written = _iso(text)
+    for shape in _FORMATS:
         try:
-            written = datetime.strptime(text or "", shape)  # noqa: DTZ007 - SNDS writes no zone
+            written = written or datetime.strptime(text, shape)  # noqa: DTZ007 - SNDS writes no zone
         except ValueError:
             continue
-        return written.replace(tzinfo=settings.time_zone).astimezone(UTC)
-    return None
+    if written is None:
+        return None
+    try:
+        return (written if written.tzinfo else written.replace(tzinfo=settings.time_zone)).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _iso(text: str) -> datetime | None:
+    """`2026-09-14T08:00:00`, with or without a zone, as JSON writes it."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

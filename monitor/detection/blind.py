@@ -4,7 +4,7 @@ One finding per source, not per IP, and one for all DNS lists when the resolver 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.address import IpAddress
@@ -67,7 +67,8 @@ def blind(
 ) -> list[Finding]:
     """A finding for every source that is asked: ACTIVE where blind, CLEAR where it sees.
 
-    Nothing is older than `watching_since`: after a pause of ours the sources get their time to answer.
+    Nothing is older than `watching_since`: after a pause of ours the sources get their time to answer. Until
+    they have, they are SUSPECT, which starts nothing and ends nothing: a new start is no answer.
     Series of SNDS are not looked at, because an IP that sends little has no rows there.
     """
     groups: dict[Unit, list[Sight]] = {}
@@ -81,7 +82,13 @@ def blind(
         or _partly(groups.get(unit, []), watching_since, now - max_age(unit[0], rules), rules.blind_share)
         for unit in {**groups, **health}
     }
-    return _resolver_first([_about(unit, why, now) for unit, why in reasons.items()], now)
+    findings = [
+        _about(unit, why, now)
+        if why or _has_answered(groups.get(unit, []), health.get(unit), now - max_age(unit[0], rules))
+        else replace(_about(unit, why, now), state=FindingState.SUSPECT)
+        for unit, why in reasons.items()
+    ]
+    return _resolver_first(findings, now)
 
 
 def max_age(source: Source, rules: DetectionSettings) -> timedelta:
@@ -138,6 +145,13 @@ def _unanswered(members: list[Sight], health: SourceHealth | None, since: dateti
     return f"no usable answer since {minute(seen)}: {printable(health.last_error, 200)}"
 
 
+def _has_answered(members: list[Sight], health: SourceHealth | None, oldest: datetime) -> bool:
+    answers = [m.seen_at for m in members]
+    if health is not None and health.last_success_at is not None:
+        answers.append(health.last_success_at)
+    return max(answers, default=oldest - timedelta.resolution) >= oldest
+
+
 def _partly(members: list[Sight], since: datetime, oldest: datetime, share: float) -> str:
     stale = [m for m in members if max(m.seen_at, since) < oldest]
     if not stale or len(stale) / len(members) < share:
@@ -159,7 +173,10 @@ def _resolver_first(findings: list[Finding], now: datetime) -> list[Finding]:
     """More than half of the lists blind is one problem: the resolver. It mutes the single ones."""
     zones = [f for f in findings if f.source is Source.DNSBL]
     down = [f for f in zones if f.state is FindingState.ACTIVE]
+    silent = [f for f in zones if f.state is not FindingState.CLEAR]
     if len(zones) < 2:
+        return findings
+    if len(down) <= len(zones) * RESOLVER_SHARE < len(silent):
         return findings
     if len(down) <= len(zones) * RESOLVER_SHARE:
         over = _finding(

@@ -16,14 +16,28 @@ Judge = Callable[[Samples], Severity | None]
 def ordered(history: Iterable[Reading]) -> list[Reading]:
     """One reading per period, oldest first: what was observed last about a period stands, then the worse.
 
-    This is what makes the folds blind to the order in which readings arrived, and to duplicates.
+    This is what makes the folds blind to the order in which readings arrived, and to duplicates. Unknown
+    replaces nothing. A report that comes again with a longer period is one report: of two periods that
+    overlap by more than half of the shorter, one stands.
     """
     chosen: dict[tuple[datetime, datetime], Reading] = {}
     for reading in history:
         key = (reading.period_end, reading.period_start)
         if key not in chosen or _weight(reading) > _weight(chosen[key]):
             chosen[key] = reading
-    return [chosen[key] for key in sorted(chosen)]
+    found: list[Reading] = []
+    for reading in (chosen[key] for key in sorted(chosen)):
+        if found and _one_report(found[-1], reading):
+            found[-1] = max(found[-1], reading, key=_weight)
+        else:
+            found.append(reading)
+    return found
+
+
+def _one_report(a: Reading, b: Reading) -> bool:
+    shorter = min(a.period_end - a.period_start, b.period_end - b.period_start)
+    shared = min(a.period_end, b.period_end) - max(a.period_start, b.period_start)
+    return 2 * shared > shorter > timedelta(0)
 
 
 def valid(samples: Iterable[Reading]) -> list[Reading]:
@@ -92,6 +106,14 @@ def _all_clean(samples: Samples) -> Standing:
     return Standing(FindingState.CLEAR, Severity.INFO, last, last, last, baseline=False)
 
 
-def _weight(reading: Reading) -> tuple[datetime, int, str, float, str]:
+def _weight(reading: Reading) -> tuple[bool, datetime, int, str, float, str]:
     value = float("-inf") if reading.value is None else reading.value
-    return (reading.observed_at, list(Status).index(reading.status), reading.quality, value, reading.detail)
+    known = reading.status is not Status.UNKNOWN
+    return (
+        known,
+        reading.observed_at,
+        list(Status).index(reading.status),
+        reading.quality,
+        value,
+        reading.detail,
+    )

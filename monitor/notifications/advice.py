@@ -50,6 +50,11 @@ _STEPS: dict[Rule, tuple[str, ...]] = {
         "Look at the alert where it comes from; its labels and links are below.",
         "Mend the cause there: when the other monitor says that it is over, the limit begins to lift.",
     ),
+    Rule.ACCESS: (
+        "Renew the access as the text says, at https://substrate.office.com/ip-domain-management-snds/SNDS.",
+        "Put what changed into the configuration: data-link, status-link and links-issued, or attested.",
+        "For a sign-in: tidegate snds login. What it keeps is read at the next round, without a restart.",
+    ),
     Rule.BLIND: (
         "See what the source says: tidegate show sources. Ask it by hand: tidegate check, with an IP.",
         "Lists refuse public resolvers: a recursing resolver of your own is what they answer.",

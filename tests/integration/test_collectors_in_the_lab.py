@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 from core.clock import ManualClock
 from core.reading import Reading, Status
 from lab import snds as lab_snds
-from lab.snds import SndsBehaviour, SndsRow, SndsStatus
+from lab.snds import SndsRow, SndsStatus
+from lab.snds_faults import SndsBehaviour
 from lab.world import SCORE_ZONE, SNDS_KEY, Lab
 from lab.zones import Behaviour
 from monitor.collectors.dnsbl import DnsblCollector
 from monitor.collectors.sender_score import SenderScoreCollector
-from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderScoreSettings, SndsSettings
+from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderScoreSettings
 from monitor.collectors.snds import SndsCollector
+from monitor.collectors.snds_settings import SndsSettings
 from monitor.health import OutcomeKind
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -17,30 +17,31 @@ ZONE = "score.senderscore.com"
 FLEET = [ip_address(f"203.0.113.{n}") for n in range(1, 61)]
 
 
-def collector(port: int) -> SenderScoreCollector:
+def collector(port: int, concurrency: int = 8) -> SenderScoreCollector:
     resolver = ResolverSettings(
         nameservers=[f"127.0.0.1:{port}"], timeout=timedelta(milliseconds=300), tries=2
     )
-    return SenderScoreCollector(SenderScoreSettings(), resolver)
+    return SenderScoreCollector(SenderScoreSettings(concurrency=concurrency), resolver)
 
 
 async def test_scores_refusals_and_silence_over_the_wire() -> None:
     async with scripted_dns.serving() as dns:
         dns.list("203.0.113.1", ZONE, "127.0.4.97")
         dns.list("203.0.113.2", ZONE, "127.0.4.42")
-        dns.list("203.0.113.3", ZONE, "127.255.255.255")
-        dns.names[f"4.113.0.203.{ZONE}"] = Reply.SERVFAIL
-        collected = await collector(dns.port).collect(FLEET[:6], NOW)
+        dns.names[f"3.113.0.203.{ZONE}"] = Reply.SERVFAIL
+        dns.list("203.0.113.6", ZONE, "127.255.255.255")
+        collected = await collector(dns.port, concurrency=1).collect(FLEET[:8], NOW)
     found = [(r.status, r.quality, r.value) for r in collected.readings]
     assert found == [
         (Status.GOOD, Quality.OK, 97),
         (Status.BAD, Quality.OK, 42),
         (Status.UNKNOWN, Quality.ERROR, None),
-        (Status.UNKNOWN, Quality.ERROR, None),
         (Status.UNKNOWN, Quality.NO_DATA, None),
         (Status.UNKNOWN, Quality.NO_DATA, None),
+        *[(Status.UNKNOWN, Quality.ERROR, None)] * 3,
     ]
     assert collected.outcomes[0].kind is OutcomeKind.ANSWERED
+    assert not {f"{n}.113.0.203.{ZONE}" for n in (7, 8)} & set(dns.asked), "who refuses us is left alone"
 
 
 async def test_an_unregistered_resolver_is_a_failure_with_advice() -> None:

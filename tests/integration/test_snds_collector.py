@@ -15,8 +15,8 @@ import pytest
 
 from core.reading import Quality, Reading, Source, Status
 from monitor.collectors.collected import Collected
-from monitor.collectors.settings import SndsSettings
 from monitor.collectors.snds import SndsCollector
+from monitor.collectors.snds_settings import SndsSettings
 from monitor.health import OutcomeKind
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -107,6 +107,7 @@ def by_metric(collected: Collected, ip: str = "203.0.113.7") -> dict[str, Readin
 
 
 async def test_the_last_days_are_asked_for_by_report_date(http: SndsHttp) -> None:
+    http.data = lambda _: Answer(data_row("198.51.100.1", date(2026, 11, 22)).encode())
     await collect(http, lookback_days=2)
     assert http.asked == [
         ("/snds/data.aspx", {"key": KEY, "date": "112326"}),
@@ -114,6 +115,25 @@ async def test_the_last_days_are_asked_for_by_report_date(http: SndsHttp) -> Non
         ("/snds/data.aspx", {"key": KEY, "date": "112126"}),
         ("/snds/ipStatus.aspx", {"key": KEY}),
     ]
+
+
+async def test_when_no_day_tells_anything_the_newest_one_is_the_sign_of_life(http: SndsHttp) -> None:
+    row = data_row("198.51.100.1", date(2026, 11, 12)).encode()
+    http.data = lambda day: Answer(b"" if day else row)
+    collected = await collect(http, lookback_days=1)
+    assert [query.get("date") for _, query in http.asked] == ["112326", "112226", None, None]
+    assert collected.outcomes[0].kind is OutcomeKind.ANSWERED
+    assert by_metric(collected)["ip-status"].status is Status.GOOD
+
+
+@pytest.mark.parametrize("data", [b"", b"\r\n", b"[]"])
+async def test_an_account_that_tells_nothing_at_all_clears_nobody(http: SndsHttp, data: bytes) -> None:
+    http.data = lambda _: Answer(data)
+    collected = await collect(http)
+    assert {(r.metric, r.status) for r in collected.readings} == {("ip-status", Status.UNKNOWN)}
+    assert collected.outcomes[0].kind is OutcomeKind.FAILED
+    assert "dead key" in collected.outcomes[0].reason
+    assert collected.read_through == {"main": date(2026, 11, 19)}, "no day counts as read"
 
 
 async def test_rows_and_status_become_readings(http: SndsHttp) -> None:
@@ -190,13 +210,32 @@ async def test_what_is_no_data_changes_nothing_and_shows_no_key(
     assert KEY not in repr(collected) + caplog.text
 
 
-async def test_one_bad_day_spoils_the_data_but_not_the_status(http: SndsHttp) -> None:
+async def test_a_day_that_cannot_be_read_is_a_failure_and_takes_nothing_from_the_others(
+    http: SndsHttp,
+) -> None:
     row = data_row("203.0.113.7", date(2026, 11, 22), "RED").encode()
-    http.data = lambda day: Answer(row) if day == "112226" else Answer(SIGN_IN)
+    http.data = lambda day: Answer(SIGN_IN) if day == "112126" else Answer(row if day == "112226" else b"")
+    http.status = Answer(BLOCKED)
+    collected = await collect(http)
+    assert by_metric(collected)["filter-result"].status is Status.BAD
+    assert collected.outcomes[0].kind is OutcomeKind.FAILED
+    assert collected.read_through == {"main": date(2026, 11, 19)}
+
+
+async def test_after_two_failures_in_a_row_a_round_asks_for_no_more_days(http: SndsHttp) -> None:
+    http.data = lambda _: Answer(b"", 500)
+    http.status = Answer(b"", 500)
+    await collect(http)
+    assert [query.get("date") for _, query in http.asked] == ["112326", "112226", None]
+
+
+async def test_one_row_that_is_none_spoils_its_whole_report(http: SndsHttp) -> None:
+    good, bad = data_row("203.0.113.7", date(2026, 11, 22)), data_row("203.0.113.8", date(2029, 11, 22))
+    http.data = lambda day: Answer(f"{good}\r\n{bad}".encode()) if day == "112226" else Answer()
     http.status = Answer(BLOCKED)
     collected = await collect(http)
     assert set(by_metric(collected)) == {"ip-status"}
-    assert collected.outcomes[0].kind is OutcomeKind.FAILED
+    assert "yet to come" in collected.outcomes[0].reason
 
 
 @pytest.mark.parametrize("missing", [204, 400, 404])
@@ -225,6 +264,7 @@ async def test_nobody_there_is_a_failure_without_the_url(
 
 
 async def test_a_good_round_logs_no_url_either(http: SndsHttp, caplog: pytest.LogCaptureFixture) -> None:
+    http.status = Answer(BLOCKED)
     with caplog.at_level(logging.DEBUG):
         collected = await collect(http)
     assert collected.outcomes[0].kind is OutcomeKind.ANSWERED
@@ -269,6 +309,8 @@ async def test_a_pasted_link_is_fetched_as_it_is(http: SndsHttp) -> None:
 
 
 async def test_a_link_without_a_status_link_says_nothing_about_status(http: SndsHttp) -> None:
+    row = data_row("198.51.100.1", date(2026, 11, 22)).encode()
+    http.data = lambda _: Answer(row)
     collected = await collect(http, {"name": "main", "data_link": f"{http.url}/data.aspx?Key={KEY}"})
     assert collected.readings == []
     assert collected.outcomes[0].kind is OutcomeKind.ANSWERED

@@ -13,6 +13,7 @@ import yaml
 
 from core.clock import ScaledClock, SystemClock
 from lab.configuration import engine_part, merged
+from lab.snds import SndsRow, activity_period
 from lab.world import SCORE_ZONE, SNDS_KEY, Lab
 from lab.zones import Behaviour
 from monitor.health import SourceState
@@ -52,8 +53,10 @@ async def watching(directory: Path) -> AsyncIterator[tuple[Lab, Loaded]]:
     async with Lab(clock) as lab:
         lab.zones.add_blocklist(LIST)
         lab.zones.add_blocklist(REFUSING, behaviour=Behaviour.REFUSES)
+        day = (clock.now() - timedelta(days=2)).date()
         for source in lab.sources:
             lab.zones.score(SCORE_ZONE, source.address, 95)
+            lab.book.publish(day, [SndsRow(source.address, *activity_period(day), 900, 880, 900)])
         loaded, stop = configuration(lab, directory), asyncio.Event()
         task = asyncio.create_task(Watch(loaded.config, clock).run(stop))
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from monitor.collectors import snds_access
 from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
 from tidegate.config.web import is_open_to_all
@@ -15,24 +16,8 @@ def warnings(document: Document, sections: Mapping[str, Any]) -> list[str]:
 
 
 def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
-    lists, monitor = sections.get("ip_lists"), sections.get("monitor")
-    if lists is not None and not any(lists.values()):
-        yield ("ip-lists",), "there is no source IP, so nothing is watched"
-    elif monitor is not None and monitor.notifications.enabled and not monitor.notifications.recipients:
-        yield ("monitor", "notifications", "recipients"), "nobody is told about incidents: add recipients"
-    controller, engine = sections.get("controller"), sections.get("engine")
-    if lists and engine is not None and not any(one.source_ips for one in engine.virtual_mtas.values()):
-        yield (
-            ("engine", "virtual-mtas"),
-            "no virtual-mta names a source IP, so the system picks the address that mail leaves from",
-        )
-    if controller is not None and engine is not None and not meets(controller, engine):
-        yield (
-            ("controller", "engine", "url"),
-            f"the controller asks {controller.engine.url}, this engine is at {engine.control_api.listen}",
-        )
-    if engine is not None:
-        yield from shadowed(engine)
+    yield from _watched(sections)
+    yield from _delivered(sections)
     web = sections.get("web")
     if web is not None and is_open_to_all(web):
         yield (
@@ -42,3 +27,33 @@ def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     clock = sections.get("clock")
     if clock is not None and clock.speed != 1:
         yield ("clock", "speed"), f"the clock runs {clock.speed:g} times as fast as time: a rehearsal"
+
+
+def _watched(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    lists, monitor = sections.get("ip_lists"), sections.get("monitor")
+    if lists is not None and not any(lists.values()):
+        yield ("ip-lists",), "there is no source IP, so nothing is watched"
+    elif monitor is not None and monitor.notifications.enabled and not monitor.notifications.recipients:
+        yield ("monitor", "notifications", "recipients"), "nobody is told about incidents: add recipients"
+    if monitor is not None and monitor.snds.enabled:
+        for number, account in enumerate(monitor.snds.accounts):
+            for text in snds_access.unwise(account):
+                yield ("monitor", "snds", "accounts", number), text
+
+
+def _delivered(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    lists = sections.get("ip_lists")
+    controller, engine = sections.get("controller"), sections.get("engine")
+    if engine is None:
+        return
+    if lists and not any(one.source_ips for one in engine.virtual_mtas.values()):
+        yield (
+            ("engine", "virtual-mtas"),
+            "no virtual-mta names a source IP, so the system picks the address that mail leaves from",
+        )
+    if controller is not None and not meets(controller, engine):
+        yield (
+            ("controller", "engine", "url"),
+            f"the controller asks {controller.engine.url}, this engine is at {engine.control_api.listen}",
+        )
+    yield from shadowed(engine)

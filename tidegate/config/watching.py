@@ -46,7 +46,7 @@ def _snds(document: Document, monitor: MonitorSettings) -> None:
         document.refuse(
             ("monitor", "snds", "accounts"),
             "SNDS is enabled and has no account",
-            'add accounts: [{name: main, key: "${SNDS_KEY}"}], or write enabled: false',
+            "add accounts: [{name: main, sign-in-file: data/snds-main.json}], or write enabled: false",
         )
 
 

@@ -1,15 +1,16 @@
 """The sources: whether the resolver is one that lists answer, and whether SNDS and Sender Score do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from monitor import source_advice
 from monitor.collectors.collected import Collected
 from monitor.collectors.sender_score import SenderScoreCollector
 from monitor.collectors.snds import SndsCollector
-from monitor.health import OutcomeKind, SourceOutcome
 from monitor.resolver import AiodnsResolver, AnswerKind
+from monitor.source_advice import Advice, Weight
 from tidegate import spot_check
-from tidegate.doctor.finding import Finding, Patient, Verdict, broken, fine, unwise
+from tidegate.doctor.finding import Finding, Patient, Verdict, broken, fine
 
 _NOBODY: Final = "no-such-name.invalid"
 """RFC 6761 section 6.4: does not exist, anywhere."""
@@ -17,10 +18,11 @@ _OWN_RESOLVER: Final = (
     "run a recursing resolver of your own (unbound, knot-resolver) on this machine and write "
     "monitor.resolver.nameservers: [127.0.0.1], or give a Data Query Service key (https://www.spamhaus.com/dqs/)"
 )
-_REGISTER: Final = (
-    "register the address that your resolver asks from (not the sending IPs) at my.validity.com: since "
-    "2026-02 others get 127.255.255.255"
-)
+_VERDICTS: Final = {
+    Weight.FINE: Verdict.FINE,
+    Weight.UNWISE: Verdict.UNWISE,
+    Weight.BROKEN: Verdict.BROKEN,
+}
 
 
 async def resolver(patient: Patient) -> Sequence[Finding]:
@@ -47,34 +49,29 @@ async def resolver(patient: Patient) -> Sequence[Finding]:
 
 
 async def sender_score(patient: Patient) -> Sequence[Finding]:
-    """Asks for the score of one source IP."""
+    """Asks for the score of one source IP, and for that of the probe where one is given."""
     monitor = patient.config.monitor
-    ips = [source.address for source in patient.config.source_ips if source.address.version == 4][:1]
-    if not monitor.sender_score.enabled or not ips:
-        return [fine("sender score", "not asked (monitor.sender-score.enabled)")]
-    collector = SenderScoreCollector(monitor.sender_score, monitor.resolver)
-    found = await collector.collect(ips, patient.now)
-    said = f"{ips[0]}: {found.readings[0].detail}"
-    return [_outcome("sender score", outcome, said, _REGISTER) for outcome in found.outcomes]
+    ips = [source.address for source in patient.config.source_ips if source.address.version == 4]
+    found: Collected | None = None
+    if monitor.sender_score.enabled and ips:
+        collector = SenderScoreCollector(monitor.sender_score, monitor.resolver)
+        found = await collector.collect(ips[:1], patient.now)
+    return _findings(source_advice.sender_score(monitor.sender_score, len(ips), found))
 
 
 async def snds(patient: Patient) -> Sequence[Finding]:
     """Fetches from every account once, as the monitor does."""
     settings = patient.config.monitor.snds
-    if not settings.enabled:
-        return [fine("SNDS", "not asked (monitor.snds.enabled)")]
-    collector = SndsCollector(settings)
-    try:
-        found: Collected = await collector.collect(
-            [source.address for source in patient.config.source_ips], patient.now
-        )
-    finally:
-        await collector.aclose()
-    mend = "see the account at https://substrate.office.com/ip-domain-management-snds/SNDS"
-    return [_outcome("SNDS", outcome, f"{outcome.name} answers", mend) for outcome in found.outcomes]
+    found: Collected | None = None
+    if settings.enabled:
+        collector = SndsCollector(settings)
+        try:
+            ips = [source.address for source in patient.config.source_ips]
+            found = await collector.collect(ips, patient.now)
+        finally:
+            await collector.aclose()
+    return _findings(source_advice.snds(settings, found))
 
 
-def _outcome(check: str, outcome: SourceOutcome, said: str, mend: str) -> Finding:
-    if outcome.kind is not OutcomeKind.ANSWERED:
-        return broken(check, f"{outcome.name}: {outcome.reason}", mend)
-    return unwise(check, f"{said}: {outcome.reason}", mend) if outcome.reason else fine(check, said)
+def _findings(advice: Iterable[Advice]) -> list[Finding]:
+    return [Finding(one.about, _VERDICTS[one.weight], one.said, one.mend) for one in advice]

@@ -70,7 +70,7 @@ def test_when_the_engine_is_not_heard_recovery_from_replies_freezes() -> None:
 
 
 def test_every_rule_is_in_the_table_or_is_only_told() -> None:
-    assert set(Rule) - set(evidence._CAPS) == {Rule.DECREASE, Rule.BLIND}
+    assert set(Rule) - set(evidence._CAPS) == {Rule.DECREASE, Rule.BLIND, Rule.ACCESS}
 
 
 def test_only_incidents_about_this_ip_count() -> None:

@@ -8,16 +8,16 @@ import pytest
 
 from lab.snds import (
     FilterResult,
-    SndsBehaviour,
     SndsBook,
     SndsRow,
-    SndsServer,
     SndsStatus,
     activity_period,
     complaint_text,
     data_csv,
     us_time,
 )
+from lab.snds_faults import SndsBehaviour
+from lab.snds_server import SndsServer
 
 DAY = date(2026, 3, 9)
 START, END = activity_period(DAY)
@@ -86,28 +86,28 @@ def test_a_row_has_fourteen_columns_without_header_or_final_newline() -> None:
 
 
 def test_no_date_gives_the_newest_day(server: SndsServer) -> None:
-    _, _, body = server.answer("/data.aspx?key=right")
+    body = server.answer("/data.aspx?key=right").body
     assert body.count(b"RED") == 1
     assert body.count(b"\r\n") == 0
 
 
 def test_a_date_and_an_ip_choose_rows(server: SndsServer) -> None:
-    _, _, body = server.answer("/snds/data.aspx?key=right&date=030926&ip=203.0.113.8")
+    body = server.answer("/snds/data.aspx?key=right&date=030926&ip=203.0.113.8").body
     assert body.startswith(b"203.0.113.8,")
-    assert server.answer("/data.aspx?key=right&date=290926")[0] == 400
+    assert server.answer("/data.aspx?key=right&date=290926").status == 400
 
 
 def test_a_wrong_key_gets_a_sign_in_page_with_status_200(server: SndsServer) -> None:
     for target in ("/data.aspx?key=wrong", "/data.aspx", "/ipStatus.aspx?key=wrong"):
-        status, kind, body = server.answer(target)
-        assert (status, kind.partition(";")[0]) == (200, "text/html")
-        assert body.startswith(b"<")
+        answer = server.answer(target)
+        assert (answer.status, answer.kind.partition(";")[0]) == (200, "text/html")
+        assert answer.body.startswith(b"<")
 
 
 def test_the_status_report_names_ranges(server: SndsServer) -> None:
     blocked = SndsStatus(ip_address("203.0.113.0"), ip_address("203.0.113.31"), True, "Blocked due to x")
     server.book.set_status(blocked)
-    body = server.answer("/ipStatus.aspx?key=right")[2]
+    body = server.answer("/ipStatus.aspx?key=right").body
     assert body == b"203.0.113.0,203.0.113.31,Yes,Blocked due to x"
 
 
@@ -119,6 +119,6 @@ def test_a_server_can_misbehave(
     server: SndsServer, behaviour: SndsBehaviour, status: int, start: bytes
 ) -> None:
     server.behaviour = behaviour
-    code, _, body = server.answer("/data.aspx?key=right")
-    assert code == status
-    assert body[:1] == start
+    answer = server.answer("/data.aspx?key=right")
+    assert answer.status == status
+    assert answer.body[:1] == start

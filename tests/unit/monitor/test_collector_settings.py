@@ -1,6 +1,7 @@
 """What the operator may write, and what is refused before anything is asked."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -11,9 +12,8 @@ from monitor.collectors.settings import (
     Nameserver,
     ResolverSettings,
     SenderScoreSettings,
-    SndsAccount,
-    SndsSettings,
 )
+from monitor.collectors.snds_settings import FetchMode, SndsAccount, SndsOAuth, SndsSettings
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,7 @@ def test_nameservers_that_stand_together_use_one_port() -> None:
         {"name": "main"},
         {"name": "main", "key": "k", "key-file": "/run/key"},
         {"name": "main", "key": "k", "data-link": "https://x.example"},
+        {"name": "main", "key": "k", "sign-in-file": "data/x"},
         {"name": "main", "key": "k", "base-url": "https://x.example/snds?key=k"},
         {"name": "a b", "key": "k"},
     ],
@@ -66,6 +67,28 @@ def test_two_snds_accounts_have_two_names() -> None:
         SndsSettings.model_validate({"accounts": [{"key": "a"}, {"key": "b"}]})
 
 
+def test_two_snds_accounts_keep_two_sign_ins() -> None:
+    with pytest.raises(ValidationError, match="same sign-in-file"):
+        SndsSettings.model_validate(
+            {"accounts": [{"name": "a", "sign-in-file": "x"}, {"name": "b", "sign-in-file": "x"}]}
+        )
+
+
+@pytest.mark.parametrize(
+    ("account", "mode", "has_status"),
+    [
+        ({"key": "k"}, FetchMode.KEY, True),
+        ({"key-file": "/run/key"}, FetchMode.KEY, True),
+        ({"data-link": "https://x.example"}, FetchMode.LINK, False),
+        ({"data-link": "https://x.example", "status-link": "https://x.example"}, FetchMode.LINK, True),
+        ({"sign-in-file": "data/x"}, FetchMode.OAUTH, True),
+    ],
+)
+def test_the_way_in_is_the_fetch_mode(account: dict[str, Any], mode: FetchMode, *, has_status: bool) -> None:
+    read = SndsAccount.model_validate(account)
+    assert (read.mode, read.has_status) == (mode, has_status)
+
+
 def test_secrets_are_not_shown() -> None:
     settings = [
         SndsSettings.model_validate({"accounts": [{"key": "canary"}]}),
@@ -75,7 +98,8 @@ def test_secrets_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [ResolverSettings, ExtraZone, DnsblSettings, SenderScoreSettings, SndsAccount, SndsSettings]
+    "model",
+    [ResolverSettings, ExtraZone, DnsblSettings, SenderScoreSettings, SndsAccount, SndsSettings, SndsOAuth],
 )
 def test_every_setting_has_a_sentence(model: type[ResolverSettings]) -> None:
     assert all(field.description for field in model.model_fields.values())

@@ -6,7 +6,8 @@ from ipaddress import ip_address
 import pytest
 
 from core.reading import Quality, Source, Status
-from monitor.collectors.sender_score import SenderScoreCollector, read
+from monitor.collectors.collected import Collected
+from monitor.collectors.sender_score import Said, SenderScoreCollector, read
 from monitor.collectors.settings import ResolverSettings, SenderScoreSettings
 from monitor.health import OutcomeKind
 from monitor.resolver import Answer, AnswerKind, ScriptedResolver
@@ -49,6 +50,21 @@ def test_the_table_of_answers(answer: Answer, status: Status, quality: Quality, 
     assert (found.status, found.quality, found.value) == (status, quality, value)
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (score("127.0.4.0"), Said.SCORE),
+        (Answer(AnswerKind.NXDOMAIN), Said.NO_SCORE),
+        (score("127.255.255.255"), Said.REFUSED),
+        (score("127.0.0.2"), Said.NO_SUCH_ANSWER),
+        (Answer(AnswerKind.REFUSED), Said.SILENCE),
+        (Answer(AnswerKind.NODATA), Said.SILENCE),
+    ],
+)
+def test_a_score_no_score_a_refusal_and_silence_are_told_apart(answer: Answer, said: Said) -> None:
+    assert read(answer, SETTINGS).said is said
+
+
 def test_a_refusal_says_what_to_do() -> None:
     assert "my.validity.com" in read(score("127.255.255.255"), SETTINGS).detail
 
@@ -88,3 +104,67 @@ async def test_no_data_is_an_answer_and_a_refusal_is_not(answer: Answer, kind: O
     asked = SenderScoreCollector(SETTINGS, ResolverSettings(), open_resolver=lambda: resolver)
     collected = await asked.collect([ip_address("203.0.113.7")], NOW)
     assert [o.kind for o in collected.outcomes] == [kind]
+
+
+NAMES = {n: f"{n}.113.0.203.score.senderscore.com" for n in range(1, 31)}
+FLEET = [ip_address(f"203.0.113.{n}") for n in NAMES]
+
+
+class Remembering(ScriptedResolver):
+    """Still knows what it was asked after it is closed."""
+
+    async def aclose(self) -> None:
+        """Keep everything."""
+
+
+async def asked_with(answers: dict[str, Answer], **settings: object) -> tuple[Collected, list[str]]:
+    resolver = Remembering(answers)
+    collector = SenderScoreCollector(
+        SenderScoreSettings.model_validate(settings), ResolverSettings(), open_resolver=lambda: resolver
+    )
+    return await collector.collect(FLEET, NOW), resolver.asked
+
+
+async def test_a_refused_resolver_is_refused_one_question_only() -> None:
+    collected, asked = await asked_with(dict.fromkeys(NAMES.values(), score("127.255.255.255")))
+    assert asked == [NAMES[1]]
+    assert {(r.status, r.quality, r.value) for r in collected.readings} == {
+        (Status.UNKNOWN, Quality.ERROR, None)
+    }
+    assert len(collected.readings) == len(FLEET)
+
+
+async def test_a_refusal_in_mid_round_ends_the_questions_and_keeps_the_scores() -> None:
+    answers = {name: score("127.0.4.90" if n <= 20 else "127.255.255.255") for n, name in NAMES.items()}
+    collected, asked = await asked_with(answers, concurrency=1)
+    assert len(asked) == 21
+    assert [r.value for r in collected.readings] == [90.0] * 20 + [None] * 10
+    (outcome,) = collected.outcomes
+    assert outcome.kind is OutcomeKind.ANSWERED
+    assert "10 of 30 IPs: query refused" in outcome.reason
+
+
+PROBE = {"probe_ip": "192.0.2.99"}
+PROBE_NAME = "99.2.0.192.score.senderscore.com"
+
+
+async def test_nobody_is_asked_about_until_the_probe_has_a_score() -> None:
+    scored = dict.fromkeys(NAMES.values(), score("127.0.4.12"))
+    for answer, kind in (
+        (score("127.255.255.255"), OutcomeKind.FAILED),
+        (Answer(AnswerKind.TIMEOUT), OutcomeKind.FAILED),
+        (Answer(AnswerKind.NXDOMAIN), OutcomeKind.UNTRUSTED),
+        (score("203.0.113.80"), OutcomeKind.UNTRUSTED),
+    ):
+        collected, asked = await asked_with({PROBE_NAME: answer, **scored}, **PROBE)
+        assert asked == [PROBE_NAME]
+        assert {r.status for r in collected.readings} == {Status.UNKNOWN}
+        assert {r.value for r in collected.readings} == {None}
+        assert collected.outcomes[0].kind is kind
+
+
+async def test_after_the_probe_has_a_score_everybody_is_asked_about() -> None:
+    scored = dict.fromkeys(NAMES.values(), score("127.0.4.12"))
+    collected, asked = await asked_with({PROBE_NAME: score("127.0.4.55"), **scored}, **PROBE)
+    assert len(asked) == 31
+    assert {r.value for r in collected.readings} == {12.0}

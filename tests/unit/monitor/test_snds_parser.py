@@ -50,6 +50,8 @@ def test_a_row_of_fourteen_columns() -> None:
         message_recipients=905,
         filter_result=FilterResult.RED,
         complaint_rate=ComplaintRate(0.7 / 100),
+        trap_start="3/9/2026 11:40 PM",
+        trap_end="3/10/2026 1:15 AM",
         trap_hits=6,
         sample_helo="mx5.mail.example",
         sample_mail_from="offers@mail.example",
@@ -108,6 +110,8 @@ def test_the_portals_export_is_read_by_its_header() -> None:
     (row,) = parse_data(f"{HEADER}\r\n{line}\r\n".encode())
     assert (row.rcpt_commands, row.data_commands, row.message_recipients, row.trap_hits) == (10, 8, 7, 0)
     assert (row.activity_start, row.activity_end, row.comments) == ("6/1/2026 1:00 AM", None, "ok")
+    assert (row.trap_start, row.jmr_sender) == ("6/1/2026 2:00 AM", "yes")
+    assert row.sample_mail_from is None, "who complained about mail is not a sample of it"
 
 
 def test_a_header_in_another_order_is_followed() -> None:

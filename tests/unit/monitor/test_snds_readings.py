@@ -1,6 +1,6 @@
 """What SNDS rows mean for an IP, and for which period."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from ipaddress import IPv4Address, ip_address
 from zoneinfo import ZoneInfo
 
@@ -9,10 +9,11 @@ import pytest
 from core.errors import SignalError
 from core.reading import Quality, Reading, Source, Status
 from monitor.collectors import snds, snds_readings
-from monitor.collectors.settings import SndsAccount, SndsSettings
 from monitor.collectors.snds import AccountAnswer
+from monitor.collectors.snds_access import Access, Door, Standing
 from monitor.collectors.snds_parser import StatusRange, parse_data
 from monitor.collectors.snds_readings import Condition
+from monitor.collectors.snds_settings import SndsAccount, SndsSettings
 from monitor.health import OutcomeKind
 
 NOW = datetime(2026, 3, 11, 9, 0, tzinfo=UTC)
@@ -193,19 +194,35 @@ def test_an_account_speaks_only_about_its_own_networks() -> None:
     assert snds.status_of(IPv4Address(IP), answers[1:], NOW) is None
 
 
-@pytest.mark.parametrize(
-    ("age_days", "words"),
-    [(0, ""), (24, ""), (25, "stop working on"), (29, "stop working on"), (30, "stopped working on")],
-)
-def test_links_that_are_about_to_expire_are_announced(age_days: int, words: str) -> None:
-    issued = NOW.date() - timedelta(days=age_days)
-    account = SndsAccount(name="main", data_link="https://x.example/d?k=1", links_issued=issued)
-    found = snds.outcome(AccountAnswer(account, ranges=[]), NOW)
-    assert found.kind is OutcomeKind.ANSWERED
-    assert words in found.reason
-    assert bool(found.reason) == bool(words)
+def test_an_account_that_answers_says_what_will_keep_it_from_doing_so() -> None:
+    closing = Access("main", Door.LINKS, Standing.CLOSING, "the links stop working on 2026-04-01")
+    found = snds.outcome(AccountAnswer(MAIN, ranges=[], access=[closing]))
+    assert (found.kind, found.reason) == (OutcomeKind.ANSWERED, closing.said)
 
 
-def test_today_and_the_days_before_are_asked_for() -> None:
-    dates = snds.report_dates(MAIN, NOW, 3)
-    assert dates == [date(2026, 3, 11), date(2026, 3, 10), date(2026, 3, 9), date(2026, 3, 8)]
+def test_the_whole_row_is_kept_under_its_report_date() -> None:
+    (parsed,) = parse_data(row(filter_result="RED", rate="0.4%", traps="6").encode())
+    kept = snds_readings.activity(parsed, "main", REPORT, NOW, SETTINGS)
+    assert (kept.day, kept.account, kept.filter_result) == (REPORT, "main", "RED")
+    assert kept.activity_text == "3/9/2026 8:00 AM to 3/10/2026 8:00 AM"
+    assert (kept.activity_start.hour, kept.activity_end.day) == (8, 10)
+    assert (kept.rcpt_commands, kept.data_commands, kept.message_recipients) == (100, 90, 100)
+    assert (kept.complaint_rate, kept.complaint_operator) == (pytest.approx(0.004), "")
+    assert (kept.trap_hits, kept.sample_helo, kept.sample_mail_from) == (6, "helo.example", "a@mail.example")
+
+
+def test_a_bound_is_kept_as_a_bound_and_a_blank_as_a_blank() -> None:
+    (parsed,) = parse_data(row(traps="").encode())
+    kept = snds_readings.activity(parsed, "main", REPORT, NOW, SETTINGS)
+    assert (kept.complaint_rate, kept.complaint_operator) == (pytest.approx(0.001), "<")
+    assert (kept.trap_hits, kept.trap_text, kept.comments) == (None, None, None)
+
+
+def test_without_a_report_date_the_activity_names_the_day() -> None:
+    (parsed,) = parse_data(row().encode())
+    assert snds_readings.activity(parsed, "main", None, NOW, SETTINGS).day == REPORT
+
+
+def test_times_with_a_zone_are_taken_at_their_word() -> None:
+    reading = readings(row(start="2026-03-09T08:00:00-08:00", end="2026-03-10T08:00:00-08:00"))
+    assert reading["filter-result"].period_start == datetime(2026, 3, 9, 16, 0, tzinfo=UTC)

@@ -80,6 +80,18 @@ def test_of_two_answers_at_one_moment_the_worse_stays(session: Session) -> None:
     assert story(session) == "0B"
 
 
+def test_a_later_refusal_does_not_take_back_what_was_said(session: Session) -> None:
+    record(session, day(0, "G"), day(1, "B"))
+    assert record(session, day(1, "U", seen=3)) == [Recorded.SUPERSEDED]
+    assert story(session) == "0G 1B"
+
+
+def test_an_answer_replaces_an_earlier_refusal_and_a_later_one(session: Session) -> None:
+    record(session, day(0, "U", seen=1), day(1, "U", seen=3))
+    assert record(session, day(0, "W", seen=2), day(1, "W", seen=2)) == [Recorded.REVISED] * 2
+    assert story(session) == "0W 1W"
+
+
 def test_late_data_goes_to_its_place_and_splits_a_run(session: Session) -> None:
     record(session, day(0, "G"), day(1, "G"), day(3, "G"), day(4, "G"))
     assert record(session, day(2, "B", seen=9)) == [Recorded.NEW_RUN]
@@ -147,7 +159,7 @@ arrivals = st.lists(
 
 
 def naive(given_: list[Reading]) -> str:
-    """One answer for each day: the one seen last, the worse of two seen at once."""
+    """One answer for each day: the one seen last, the worse of two seen at once; unknown for want of others."""
     best: dict[int, Reading] = {}
     for reading in given_:
         number = (reading.period_start - START) // DAY
@@ -158,8 +170,9 @@ def naive(given_: list[Reading]) -> str:
     return " ".join(f"{number}{letters[best[number].status]}" for number in sorted(best))
 
 
-def _later(reading: Reading) -> tuple[datetime, int]:
-    return (reading.observed_at, list(Status).index(reading.status))
+def _later(reading: Reading) -> tuple[bool, datetime, int]:
+    known = reading.status is not Status.UNKNOWN
+    return (known, reading.observed_at, list(Status).index(reading.status))
 
 
 @settings(max_examples=150, deadline=None)

@@ -50,6 +50,11 @@ def test_a_controller_with_the_engines_token_is_fine() -> None:
         ("ip-lists: {a: [203.0.113.7]}", "no virtual-mta names a source IP"),
         ("clock: {speed: 60}", "60 times as fast as time"),
         ("controller: {engine: {url: 'unix:/run/other.sock'}}", "the controller asks unix:/run/other.sock"),
+        ("monitor: {snds: {enabled: true, accounts: [{key: k}]}}", "takes none since June 2026"),
+        (
+            "monitor: {snds: {enabled: true, accounts: [{data-link: 'https://x.example/?k=s3cret'}]}}",
+            "write links-issued",
+        ),
     ],
 )
 def test_what_is_unwise_is_a_warning_with_its_line(text: str, said: str) -> None:

@@ -40,10 +40,30 @@ def test_a_few_unanswered_ips_are_not_blindness() -> None:
     assert judged(sights) == {"blind on a.example": FindingState.CLEAR}
 
 
-def test_after_a_pause_of_ours_sources_get_their_time() -> None:
-    assert judged([seen("a.example", 100)], since=NOW - timedelta(hours=1)) == {
-        "blind on a.example": FindingState.CLEAR
-    }
+def test_after_a_pause_of_ours_sources_get_their_time_and_the_pause_is_no_answer() -> None:
+    hour_ago = NOW - timedelta(hours=1)
+    assert judged([seen("a.example", 100)], since=hour_ago) == {"blind on a.example": FindingState.SUSPECT}
+    assert judged([seen("a.example", 0.5)], since=hour_ago) == {"blind on a.example": FindingState.CLEAR}
+
+
+def test_a_new_start_says_nothing_about_the_resolver_until_most_lists_have_answered() -> None:
+    hour_ago = NOW - timedelta(hours=1)
+    silent = [seen(f"{n}.example", 100) for n in range(3)]
+    states = judged([*silent, seen("good.example", 0)], since=hour_ago)
+    assert "blind on the DNS lists" not in states
+    better = judged([silent[0], *(seen(f"good{n}.example", 0) for n in range(3))], since=hour_ago)
+    assert better["blind on the DNS lists"] is FindingState.CLEAR
+
+
+def test_an_account_that_answered_before_the_new_start_and_not_since_is_no_news() -> None:
+    health = SourceHealth(
+        name="snds:main",
+        state=SourceState.BLIND,
+        last_attempt_at=NOW,
+        last_success_at=NOW - timedelta(days=5),
+    )
+    states = judged([], health, since=NOW - timedelta(hours=1))
+    assert states == {"blind on Microsoft SNDS, account main": FindingState.SUSPECT}
 
 
 def test_most_lists_silent_is_one_finding_about_the_resolver() -> None:
@@ -98,7 +118,7 @@ def test_an_engine_that_answered_once_is_missed_after_half_an_hour_and_one_that_
     title = "blind on mail servers' replies"
     assert judged([], engine(29)) == {title: FindingState.CLEAR}
     assert judged([], engine(31)) == {title: FindingState.ACTIVE}
-    assert judged([], engine(None)) == {title: FindingState.CLEAR}
+    assert judged([], engine(None)) == {title: FindingState.SUSPECT}, "starts nothing and ends nothing"
 
 
 def test_the_silence_of_another_monitor_is_not_blindness() -> None:

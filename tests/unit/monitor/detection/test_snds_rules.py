@@ -8,6 +8,7 @@ from core.incident import Rule, Severity
 from core.reading import Quality, Reading, Source, Status
 from monitor.detection.detect import detect
 from monitor.detection.finding import Finding, FindingState
+from monitor.detection.samples import ordered
 from monitor.detection.settings import DetectionSettings
 from tests.unit.monitor.watching import IP, START, snds
 
@@ -135,3 +136,35 @@ def test_order_and_repetition_of_days_do_not_matter(days: str, random: object) -
     mixed = readings * 3
     random.shuffle(mixed)  # type: ignore[attr-defined]
     assert detect(mixed, RULES) == detect(readings, RULES)
+
+
+def _spanning(start: float, end: float, *, seen: float, status: Status) -> Reading:
+    begin = START + timedelta(hours=start)
+    told = snds(0, "filter-result", status=status, detail=status.name)
+    return told.model_copy(
+        update={
+            "period_start": begin,
+            "period_end": START + timedelta(hours=end),
+            "observed_at": START + timedelta(hours=seen),
+        }
+    )
+
+
+def test_a_report_that_comes_again_with_a_longer_period_is_one_report() -> None:
+    first = _spanning(13, 19, seen=30, status=Status.WARN)
+    again = _spanning(0, 24, seen=36, status=Status.BAD)
+    tomorrow = _spanning(24, 48, seen=60, status=Status.GOOD)
+    for order in ([first, again, tomorrow], [tomorrow, again, first]):
+        assert ordered(order) == [again, tomorrow]
+
+
+def test_days_that_only_touch_or_lap_a_little_are_two_days() -> None:
+    by_its_own_words = _spanning(0, 24, seen=30, status=Status.WARN)
+    by_its_report_date = _spanning(16, 40, seen=54, status=Status.WARN)
+    assert len(ordered([by_its_own_words, by_its_report_date])) == 2
+
+
+def test_a_later_refusal_does_not_take_back_a_verdict() -> None:
+    said = _spanning(0, 24, seen=30, status=Status.BAD)
+    refused = _spanning(0, 24, seen=36, status=Status.UNKNOWN)
+    assert ordered([said, refused]) == [said]
