@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from bench.relay import packages
 from bench.relay.contender import Relay, Site
-from bench.relay.load import tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,8 @@ class Direct:
     name: str = "limit"
 
     async def version(self) -> str:
-        tool("smtp-source", "postfix")
-        tool("smtp-sink", "postfix")
+        for program in ("smtp-source", "smtp-sink"):
+            await packages.installed(program, "postfix")
         return "smtp-source into smtp-sink"
 
     @contextlib.asynccontextmanager

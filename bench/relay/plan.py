@@ -8,7 +8,10 @@ from bench.options import Form, Options
 from bench.relay.contender import Contender
 from bench.relay.direct import Direct
 from bench.relay.errors import BenchError
+from bench.relay.exim import Exim
+from bench.relay.haraka import Haraka
 from bench.relay.load import Connections, Load
+from bench.relay.opensmtpd import OpenSmtpd
 from bench.relay.postfix import Postfix
 from bench.relay.tidegate import Tidegate
 
@@ -28,7 +31,10 @@ _MATRIX = tuple(Load(0, *case) for case in product(_SIZES, _SESSIONS, Connection
 
 DIRECT, OURS, OURS_SIGNING = Direct(), Tidegate(), Tidegate(signing=True)
 POSTFIX, POSTFIX_BEST = Postfix(), Postfix("postfix-best", concurrency=5)
-CONTENDERS: tuple[Contender, ...] = (DIRECT, OURS, OURS_SIGNING, POSTFIX, POSTFIX_BEST)
+CONTENDERS: tuple[Contender, ...] = (
+    *(DIRECT, OURS, OURS_SIGNING, POSTFIX, POSTFIX_BEST),
+    *(Haraka(), OpenSmtpd(), Exim()),
+)
 
 _MESSAGES = {"limit": 10_000, "tidegate": 10_000, "tidegate-dkim": 5_000, "exim": 600, "opensmtpd": 2_000}
 """A few seconds of work for each; others get `_USUAL_MESSAGES`."""

@@ -1,6 +1,5 @@
 """Postfix: a private configuration and queue of its own, logging through postlogd, everything to the sink."""
 
-import asyncio
 import contextlib
 import os
 import pwd
@@ -9,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.relay import packages
 from bench.relay.contender import Relay, Site
 from bench.relay.errors import Unavailable
 from bench.relay.load import free_port, tool, until_listening
@@ -67,11 +67,8 @@ class Postfix:
     async def version(self) -> str:
         if os.geteuid() != 0:
             raise Unavailable("Postfix has to be started as root")
-        process = await asyncio.create_subprocess_exec(
-            *(tool("postconf", "postfix"), "-d", "-h", "mail_version"), stdout=asyncio.subprocess.PIPE
-        )
-        said, _ = await process.communicate()
-        return said.decode().strip()
+        await packages.installed("postfix", "postfix")
+        return await packages.said("postconf", "-d", "-h", "mail_version")
 
     @contextlib.asynccontextmanager
     async def running(self, site: Site) -> AsyncIterator[Relay]:
