@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.relay import packages
 from bench.relay.contender import Relay, Site
 from bench.relay.errors import Unavailable
-from bench.relay.load import free_port, tool, until_listening
+from bench.relay.load import free_port, until_listening
 from bench.relay.processes import launched
 
 _MAIN = """\
@@ -78,7 +78,9 @@ class Postfix:
             _MAIN.format(folder=site.folder, sink=site.sink_port, concurrency=self.concurrency)
         )
         (etc / "master.cf").write_text(_MASTER.format(port=port))
-        command = [*site.wrapper, tool("postfix", "postfix"), "-c", str(etc), "start-fg"]
+        programs = await packages.said("postconf", "-c", str(etc), "-h", "daemon_directory")
+        await packages.said("postfix", "-c", str(etc), "check")
+        command = [*site.wrapper, f"{programs}/master", "-s", "-c", str(etc)]
         async with launched(command, site.folder) as group:
             await until_listening(port, group)
             yield Relay(port, group)

@@ -7,6 +7,7 @@ a parent that ignores SIGCHLD (Exim).
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ _PROC = Path("/proc")
 _GROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 _JOIN = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
 _STOP_SECONDS = 20
+_TURNS_TO_LEAVE = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +113,18 @@ class ProcessGroup:
         return sum(parse_kilobytes(text, key) for text in _texts(f"{pid}/{file}" for pid in self.pids()))
 
     async def end(self) -> None:
-        """Ask the first process to stop, then end what is left."""
+        """Ask the first process to stop, let the others follow, then end what is left."""
         if not self.ended:
             self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
-        while left := self.pids():
-            for pid in left:
+        for turn in itertools.count():
+            if not (left := self.pids()):
+                break
+            for pid in left if turn > _TURNS_TO_LEAVE else ():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
         await self._process.wait()
         if self._control:
             self._control.rmdir()

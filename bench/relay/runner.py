@@ -1,12 +1,10 @@
 """Runs a plan: round by round, each case on a server that was started for it alone."""
 
-import contextlib
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from bench.relay import load as tools
+from bench.relay.check import fresh
 from bench.relay.contender import Site
 from bench.relay.errors import BenchError, Unavailable
 from bench.relay.measure import Measured, measure
@@ -50,20 +48,11 @@ async def _run_case(case: Case, number: int, folder: Path, sink: tools.Sink, res
 
 
 async def _measured(case: Case, folder: Path, sink: tools.Sink) -> Measured:
-    with _fresh(folder):
+    with fresh(folder):
         async with case.contender.running(Site(folder, sink.port)) as relay:
             warm = min(_WARM_UP, case.load.messages // _FIRST_OF_A_RUN)
             await measure(relay, case.load.of(warm), sink)
             return await measure(relay, case.load, sink)
-
-
-@contextlib.contextmanager
-def _fresh(folder: Path) -> Iterator[None]:
-    folder.mkdir()
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def described(load: tools.Load) -> str:
