@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from bench.options import Form, Options
 from bench.relay import benchmark as relay
+from bench.relay import report
+from bench.relay.errors import BenchError
 
 Figures = Iterable[tuple[str, float | str]]
 Benchmark = Callable[[Options], Figures | Awaitable[Figures]]
@@ -24,10 +26,14 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 
 
 async def run(names: Iterable[str], options: Options) -> None:
-    for name in names:
+    """One after the other; a whole run leaves every figure in the report."""
+    for name in names or BENCHMARKS:
         found = BENCHMARKS[name](options)
-        for figure, value in await found if inspect.isawaitable(found) else found:
+        figures = list(await found if inspect.isawaitable(found) else found)
+        for figure, value in figures:
             print(f"{figure}: {value}", flush=True)
+        if not names and name != "relay" and options.form is not Form.SHORT:
+            report.add(relay.REPORT, name, figures)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -36,6 +42,9 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; none is all")
     parser.add_argument("--only", default="", metavar="NAMES", help="contenders, with commas; none is all")
+    parser.add_argument(
+        "--tries", type=int, default=1, metavar="N", help="run again, so often at most, what others disturb"
+    )
     forms = parser.add_mutually_exclusive_group()
     for form in (Form.SHORT, Form.FULL):
         forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, default=Form.USUAL)
@@ -48,7 +57,11 @@ def main() -> int:
     if unknown := set(chosen.names) - BENCHMARKS.keys():
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     only = tuple(name for name in chosen.only.split(",") if name)
-    asyncio.run(run(chosen.names or BENCHMARKS, Options(chosen.form, only)))
+    try:
+        asyncio.run(run(chosen.names, Options(chosen.form, only, chosen.tries)))
+    except BenchError as reason:
+        print(f"bench: {reason}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -14,7 +14,11 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`only` names the contenders to measure; empty is all, and only then is a report written."""
+    """`only` names the contenders to measure; empty is all, and only then is a report written.
+
+    A run that others disturb is made again, `tries` times in all, and the least disturbed one counts.
+    """
 
     form: Form = Form.USUAL
     only: tuple[str, ...] = ()
+    tries: int = 1

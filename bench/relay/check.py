@@ -28,9 +28,14 @@ class Checked:
     syncs: int | None
     signed: int
 
+    def __add__(self, other: "Checked") -> "Checked":
+        counted = self.syncs is not None and other.syncs is not None
+        syncs = (self.syncs or 0) + (other.syncs or 0) if counted else None
+        return Checked(self.messages + other.messages, syncs, self.signed + other.signed)
+
 
 async def check(contender: Contender, load: Load, folder: Path) -> Checked:
-    """Raises BenchError when a message is missing, repeated or never was, or nothing was synced."""
+    """Raises BenchError when a message is missing, repeated or never was offered."""
     trace = folder / "strace"
     async with id_sink() as sink:
         async with contender.running(Site(folder, sink.port, _tracing(trace))) as relay:
@@ -40,8 +45,6 @@ async def check(contender: Contender, load: Load, folder: Path) -> Checked:
             await asyncio.sleep(_SETTLE_SECONDS)
         _once_each(sink.arrivals, load.messages)
         syncs = count_syncs(_written(trace)) if shutil.which("strace", path=SEARCH) else None
-    if relay.group and syncs == 0:
-        raise BenchError(f"{load.messages} messages were relayed and nothing was synced")
     return Checked(load.messages, syncs, sum(arrival.signed for arrival in sink.arrivals))
 
 

@@ -40,6 +40,9 @@ class Load:
     def of(self, messages: int) -> "Load":
         return replace(self, messages=messages)
 
+    def __str__(self) -> str:
+        return f"{self.size // 1024} KiB, {self.sessions} sessions, connections {self.connections}"
+
 
 def tool(name: str, package: str) -> str:
     """The path of a program. Raises Unavailable."""
@@ -84,6 +87,7 @@ class Sink:
 
     port: int
     output: Path
+    pid: int
 
     def count(self) -> int:
         """Messages taken since it started."""
@@ -96,9 +100,9 @@ class Sink:
 @contextlib.asynccontextmanager
 async def sink(folder: Path) -> AsyncIterator[Sink]:
     port = free_port()
-    found = Sink(port, folder / "sink.log")
+    log = folder / "sink.log"
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    with found.output.open("wb") as output:
+    with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(tool("smtp-sink", "postfix"), *user, "-m", "1000", "-c", f"127.0.0.1:{port}", "1000"),
             stdin=asyncio.subprocess.DEVNULL,
@@ -106,7 +110,7 @@ async def sink(folder: Path) -> AsyncIterator[Sink]:
         )
     try:
         await until_listening(port)
-        yield found
+        yield Sink(port, log, process.pid)
     finally:
         process.terminate()
         await process.wait()

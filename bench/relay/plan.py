@@ -55,6 +55,7 @@ class Plan:
     """Round by round all cases in turn, so that a machine that drifts drifts for all."""
 
     cases: tuple[Case, ...]
+    tries: int = 1
 
     def rounds(self) -> Iterator[tuple[int, Case]]:
         for number in range(1, max(case.rounds for case in self.cases) + 1):
@@ -70,7 +71,9 @@ def plan(options: Options) -> Plan:
     if unknown := set(options.only) - set(names):
         raise BenchError(f"no contender {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     chosen = [each for each in CONTENDERS if each.name in (options.only or names)]
-    return Plan(tuple(case for contender in chosen for case in _cases(contender, options.form)))
+    return Plan(
+        tuple(case for contender in chosen for case in _cases(contender, options.form)), options.tries
+    )
 
 
 def _cases(contender: Contender, form: Form) -> Iterator[Case]:

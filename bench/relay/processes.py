@@ -154,6 +154,11 @@ async def launched(
         await group.end()
 
 
+def process_cpu(pid: int) -> Cpu:
+    """One process that runs, with the children it has waited for."""
+    return parse_stat((_PROC / str(pid) / "stat").read_text(), os.sysconf("SC_CLK_TCK")).cpu
+
+
 def _new_control_group(name: str) -> Path | None:
     for root in _GROUPS:
         if not (root / "cgroup.procs").exists():
