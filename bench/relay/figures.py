@@ -26,6 +26,7 @@ def _rates(results: Results) -> _Found:
     yield "relay_rate", results.middle("tidegate", MAIN, _rate)
     for peer in _PEERS:
         yield f"relay_ratio_{peer}", _ratio(results, "tidegate", (peer, MAIN))
+    yield "relay_ratio_opensmtpd_accepting", _over_accepting(results, "opensmtpd")
     yield "relay_ratio_postfix_best", _ratio(results, "tidegate", ("postfix-best", BEST))
     yield "relay_share_of_limit", _ratio(results, "tidegate", ("limit", MAIN))
     yield "relay_dkim_rsa_rate", results.middle("tidegate-dkim", MAIN, _rate)
@@ -56,6 +57,13 @@ def _latencies(results: Results) -> _Found:
         suffix = "" if name == "tidegate" else f"_{name}"
         yield f"latency_p50_ms{suffix}", percentile(taken, 0.5)
         yield f"latency_p99_ms{suffix}", percentile(taken, 0.99)
+
+
+def _over_accepting(results: Results, peer: str) -> float | None:
+    """Against what it accepts: all that it would deliver if it never paused."""
+    mine = results.middle("tidegate", MAIN, _rate)
+    theirs = results.middle(peer, MAIN, attrgetter("accept_rate"))
+    return mine / theirs if mine and theirs else None
 
 
 def _ratio(results: Results, ours: str, other: tuple[str, Load]) -> float | None:

@@ -5,7 +5,7 @@ from operator import attrgetter
 from pathlib import Path
 from string import Template
 
-from bench.relay import machine
+from bench.relay import machine, processes
 from bench.relay.chart import Bar, chart
 from bench.relay.figures import Figure, figures
 from bench.relay.latency import percentile
@@ -29,6 +29,7 @@ def page(results: Results, measured_on: str, disk: str, picture: str) -> str:
     return Template(_TEMPLATE.read_text()).substitute(
         machine=measured_on,
         disk=disk,
+        accounting=processes.accounting(),
         picture=picture,
         versions=_table(("server", "version"), results.versions.items()),
         absent=_absent(results),

@@ -30,6 +30,7 @@ def results() -> Results:
         found.add("postfix", run(rate))
     found.add("postfix-best", run(800, BEST))
     found.add("limit", run(12_000))
+    found.add("opensmtpd", Measured(MAIN.of(1000), 120, 750))
     found.latencies["tidegate"] = [1.0, 2.0, 3.0, 40.0]
     found.add_check("tidegate", Checked(200, 40, 0))
     found.add_check("tidegate", Checked(100, 20, 0))
@@ -47,6 +48,8 @@ def test_ratios_are_ours_over_theirs_at_the_same_sessions_and_at_their_best() ->
     assert named["relay_rate"] == 6000
     assert named["relay_ratio_postfix"] == round(6000 / 550, 3)
     assert named["relay_ratio_postfix_best"] == 7.5
+    assert named["relay_ratio_opensmtpd"] == 50
+    assert named["relay_ratio_opensmtpd_accepting"] == 8
     assert named["relay_share_of_limit"] == 0.5
     assert named["relay_cpu_ms"] == pytest.approx(0.3)
     assert named["relay_cpu_ms_postfix"] == 1.5
