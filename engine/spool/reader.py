@@ -9,7 +9,8 @@ from core.errors import SpoolError
 from engine.spool import records, scan
 from engine.spool.base import MessageDamaged, format_id
 from engine.spool.files import Files
-from engine.spool.index import Index, Place
+from engine.spool.index import Index
+from engine.spool.places import Place
 from engine.spool.records import Record, segment_name
 from engine.spool.scan import Window
 
