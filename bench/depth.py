@@ -1,6 +1,6 @@
 """A million recipients wait in 50,000 queues of a real `tidegate engine` process with a real spool.
 
-    python bench/depth.py [--recipients N] [--queues N] [--per-message N] [--verp]
+    python -m bench.depth [--recipients N] [--queues N] [--per-message N] [--verp] [--deferred]
 
 The configuration is large too: 50 source IPs, 40 providers, 500 domain blocks. Half of the queues are held
 back by their own limit, half by the one they share with others at their provider; the limits say "not yet"
@@ -13,23 +13,24 @@ Prints `name: value` lines.
 import argparse
 import asyncio
 import contextlib
+import itertools
 import multiprocessing
 import os
-import socket
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import yaml
 
-from engine.spool.base import NewMessage
+from bench.loopback import Names, Sink, free_port
+from bench.options import Form, Options
+from engine.spool.base import MessageId, NewMessage
 from engine.spool.log import LogSpool
 
 SOURCES, PROVIDERS, DOMAINS = 50, 40, 500
@@ -39,83 +40,54 @@ OPEN = "open.test"
 OPEN_EVERY = 1000
 CHUNK = 5_000
 BODY = "This is what the campaign says. " * 8
+ACCEPTED = 51
+ONE_MORE = (
+    "MAIL FROM:<news@c0.test>",
+    "RCPT TO:<one.more@q1.d1.test>",
+    "DATA",
+    f"Subject: one more\r\n\r\n{BODY}\r\n.",
+)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How deep. `per_message` recipients share a message; `verp` gives each message a sender of its own."""
+class Depth:
+    """How deep. `per_message` recipients share a message.
+
+    The harder cases: `verp` gives each message a sender of its own; with `deferred` every recipient but the
+    open domain's has been tried and waits for a time of its own.
+    """
 
     recipients: int = 1_000_000
     queues: int = 50_000
     per_message: int = 1
     verp: bool = False
+    deferred: bool = False
     idle_seconds: float = 20.0
 
 
-def run(options: Options = Options()) -> Iterable[tuple[str, float | int | str]]:
-    """All figures, as they come."""
+Figures = list[tuple[str, float | str]]
+SHORT = Depth(recipients=10_000, queues=500, idle_seconds=1.0)
+
+
+def run(options: Options) -> Figures:
+    """All figures of the usual depth; in the short form, of a shallow one."""
+    return measure(SHORT if options.form is Form.SHORT else Depth())
+
+
+def measure(depth: Depth) -> Figures:
+    """All figures. SystemExit if the engine does not hold what was put into it."""
     with tempfile.TemporaryDirectory() as name:
-        return asyncio.run(_measure(Path(name), options))
+        return asyncio.run(_measure(Path(name), depth))
 
 
 # -- the world around the engine -----------------------------------------------------------------------
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Names(asyncio.DatagramProtocol):
-    """DNS: the MX of every domain is its provider's, every address is loopback."""
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        end = data.index(b"\0", 12) + 1
-        question = data[12 : end + 4]
-        kind = int.from_bytes(data[end : end + 2], "big")
-        value = self._mx(question) if kind == 15 else bytes((127, 0, 0, 1))
-        record = (
-            b"\xc0\x0c" + question[-4:] + (3600).to_bytes(4, "big") + len(value).to_bytes(2, "big") + value
-        )
-        answered = kind in {1, 15}
-        head = data[:2] + b"\x84\x00\0\x01" + (b"\0\x01" if answered else b"\0\0") + b"\0\0\0\0"
-        self._transport.sendto(head + question + (record if answered else b""), addr)
-
-    @staticmethod
-    def _mx(question: bytes) -> bytes:
-        labels = question[1 : 1 + question[0]].decode()
-        number = int(labels[1:]) % PROVIDERS if labels[1:].isdigit() else PROVIDERS
-        return b"\0\x0a" + b"".join(
-            len(word).to_bytes(1, "big") + word for word in (b"a", b"mx%d" % number, b"test", b"")
-        )
-
-
-class Sink:
-    """A mail server that takes everything and notes when the first message came."""
-
-    def __init__(self) -> None:
-        self.first = asyncio.Event()
-        self.taken = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 sink ESMTP\r\n")
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while line := await reader.readline():
-                verb = line[:4].upper()
-                if verb == b"DATA":
-                    writer.write(b"354 go\r\n")
-                    await reader.readuntil(b"\r\n.\r\n")
-                    self.taken += 1
-                    self.first.set()
-                writer.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
-                if verb == b"QUIT":
-                    break
-        writer.close()
+def mx(name: str) -> str:
+    """The provider's host of a domain; of the open one, a host of nobody's."""
+    number = name[1 : name.index(".")]
+    return f"a.mx{int(number) % PROVIDERS}.test" if number.isdigit() else f"a.mx{PROVIDERS}.test"
 
 
 def configuration(folder: Path, ports: dict[str, int]) -> Path:
@@ -152,41 +124,47 @@ def domain(number: int) -> str:
 # -- filling -------------------------------------------------------------------------------------------
 
 
-def messages(options: Options) -> Iterator[NewMessage]:
+def messages(depth: Depth) -> Iterator[NewMessage]:
     """Campaigns mixed, so that neighbours in the log belong to different queues."""
     now = datetime.now(UTC)
-    for first in range(0, options.recipients, options.per_message):
-        group, campaign = first // options.per_message, first // options.per_message % CAMPAIGNS
-        at = OPEN if group % OPEN_EVERY == 0 else domain(group % options.queues)
-        places = range(first, min(first + options.per_message, options.recipients))
-        sender = f"bounce+{first}@c{campaign}.test" if options.verp else f"news@c{campaign}.test"
+    for first in range(0, depth.recipients, depth.per_message):
+        group, campaign = first // depth.per_message, first // depth.per_message % CAMPAIGNS
+        at = OPEN if group % OPEN_EVERY == 0 else domain(group % depth.queues)
+        places = range(first, min(first + depth.per_message, depth.recipients))
+        sender = f"bounce+{first}@c{campaign}.test" if depth.verp else f"news@c{campaign}.test"
         content = f"From: <news@c{campaign}.test>\r\nSubject: {first}\r\n\r\n{BODY}\r\n"
         yield NewMessage(
             sender=sender,
             recipients=tuple(f"given.name{place}@{at}" for place in places),
             content=content.encode(),
-            vmta=f"vmta{group % options.queues % SOURCES}",
+            vmta=f"vmta{group % depth.queues % SOURCES}",
             job=f"job{campaign}",
             received_at=now,
             peer="127.0.0.1",
         )
 
 
-def fill(spool: Path, options: Options) -> None:
+def fill(spool: Path, depth: Depth) -> None:
     """Write the messages as the engine would; for a process of its own."""
 
     async def store() -> None:
         log = await LogSpool.open(spool)
-        chunk = []
-        for message in messages(options):
-            chunk.append(log.store(message))
-            if len(chunk) == CHUNK:
-                await asyncio.gather(*chunk)
-                chunk.clear()
-        await asyncio.gather(*chunk)
+        left = messages(depth)
+        while chunk := list(itertools.islice(left, CHUNK)):
+            ids = await asyncio.gather(*map(log.store, chunk))
+            for number, message in zip(ids, chunk, strict=True):
+                if depth.deferred and not message.recipients[0].endswith(OPEN):
+                    _postpone(log, number, message)
+            await log.sync()
         await log.close()
 
     asyncio.run(store())
+
+
+def _postpone(log: LogSpool, number: MessageId, message: NewMessage) -> None:
+    retry = message.received_at + timedelta(hours=2, milliseconds=number % 3_600_000)
+    for index in range(len(message.recipients)):
+        log.postpone(number, index, 3, retry, "451 4.7.650 come back later")
 
 
 # -- looking -------------------------------------------------------------------------------------------
@@ -225,40 +203,41 @@ class Process:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
-    async def accept_ms(self, times: int) -> float:
-        """Median from MAIL to the reply to the final dot, for a message to a queue that waits."""
+    async def accept_ms(self) -> float:
+        """From MAIL to the reply to the final dot, for a message to a queue that waits."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         await reader.readline()
-
-        async def say(text: str) -> None:
+        begun = 0.0
+        for text in ("HELO bench", *ONE_MORE):
+            begun = time.perf_counter() if text.startswith("MAIL") else begun
             writer.write(text.encode() + b"\r\n")
             line = await reader.readline()
-            if line[:1] not in b"23":
+            if line[:1] not in {b"2", b"3"}:
                 raise SystemExit(f"{text} was answered {line!r}")
-
-        await say("HELO bench")
-        taken = []
-        for number in range(times):
-            begun = time.perf_counter()
-            await say("MAIL FROM:<news@c0.test>")
-            await say(f"RCPT TO:<one.more{number}@{domain(number)}>")
-            await say("DATA")
-            await say(f"Subject: one more\r\n\r\n{BODY}\r\n.")
-            taken.append((time.perf_counter() - begun) * 1000)
+        taken = time.perf_counter() - begun
         writer.close()
-        return statistics.median(taken)
+        return taken * 1000
 
     async def topqueues_ms(self) -> float:
         """Median of `show topqueues`, which asks for the hundred deepest."""
-        transport = httpx.AsyncHTTPTransport(uds=str(self._folder / "control.sock"))
-        async with httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=60) as api:
-            times = []
+        times = []
+        async with self._api() as api:
             for _ in range(5):
                 begun = time.perf_counter()
-                answer = await api.get("/v1/queues", params={"limit": 100})
+                (await api.get("/v1/queues", params={"limit": 100})).raise_for_status()
                 times.append((time.perf_counter() - begun) * 1000)
-                answer.raise_for_status()
         return statistics.median(times)
+
+    async def queued(self) -> tuple[int, int]:
+        """How many recipients wait, and in how many queues, as the API tells."""
+        async with self._api() as api:
+            answer = await api.get("/v1/queues", params={"limit": 100_000})
+        queues = answer.raise_for_status().json()["queues"]
+        return sum(queue["recipients"] for queue in queues), len(queues)
+
+    def _api(self) -> httpx.AsyncClient:
+        transport = httpx.AsyncHTTPTransport(uds=str(self._folder / "control.sock"))
+        return httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=60)
 
     async def idle_percent(self, seconds: float) -> float:
         """Share of one core while everything waits."""
@@ -281,56 +260,65 @@ async def engine(config: Path, port: int) -> AsyncIterator[Process]:
         await process.wait()
 
 
-async def _measure(folder: Path, options: Options) -> list[tuple[str, float | int | str]]:
+async def _measure(folder: Path, depth: Depth) -> Figures:
     loop = asyncio.get_running_loop()
-    dns, _ = await loop.create_datagram_endpoint(Names, local_addr=("127.0.0.1", 0))
+    dns, _ = await loop.create_datagram_endpoint(lambda: Names(mx), local_addr=("127.0.0.1", 0))
     ports = {"smtp": free_port(), "sink": free_port(), "dns": dns.get_extra_info("sockname")[1]}
     config = configuration(folder, ports)
-    figures: list[tuple[str, float | int | str]] = []
-
-    async with engine(config, ports["smtp"]) as process:
-        begun = time.perf_counter()
-        await process.wait_for_mail_port()
-        figures.append(("depth_empty_start_seconds", round(time.perf_counter() - begun, 2)))
-        empty = process.memory()
-    await asyncio.to_thread(_fill_apart, folder / "spool", options)
-    async with engine(config, ports["smtp"]) as process:
-        begun = time.perf_counter()
-        await process.wait_for_mail_port()
-        recovered = [
-            ("depth_recovered_seconds", round(time.perf_counter() - begun, 2)),
-            ("depth_recovered_cpu_seconds", round(process.cpu_seconds(), 2)),
-        ]
-        figures += [*recovered, *await _look(process, empty, options)]
-    sink = Sink()
-    server = await asyncio.start_server(sink.serve, "127.0.0.1", ports["sink"])
-    async with server, engine(config, ports["smtp"]) as process:
-        begun = time.perf_counter()
-        await sink.first.wait()
-        figures.append(("depth_restart_seconds", round(time.perf_counter() - begun, 2)))
-    dns.close()
-    return figures
+    try:
+        async with engine(config, ports["smtp"]) as process:
+            await process.wait_for_mail_port()
+            empty = process.memory()
+        await asyncio.to_thread(_fill_apart, folder / "spool", depth)
+        async with engine(config, ports["smtp"]) as process:
+            figures = await _look(process, empty, depth)
+        sink = Sink()
+        server = await asyncio.start_server(sink.serve, "127.0.0.1", ports["sink"])
+        async with server, engine(config, ports["smtp"]) as process:
+            return [*figures, *await _start_again(process, sink)]
+    finally:
+        dns.close()
 
 
-def _fill_apart(spool: Path, options: Options) -> None:
-    helper = multiprocessing.get_context("spawn").Process(target=fill, args=(spool, options))
+def _fill_apart(spool: Path, depth: Depth) -> None:
+    helper = multiprocessing.get_context("spawn").Process(target=fill, args=(spool, depth))
     helper.start()
     helper.join()
     if helper.exitcode:
         raise SystemExit("the spool could not be filled")
 
 
-async def _look(process: Process, empty: int, options: Options) -> Iterable[tuple[str, float | int | str]]:
+async def _look(process: Process, empty: int, depth: Depth) -> Figures:
+    """What the deep engine costs and how it answers."""
+    begun = time.perf_counter()
+    await process.wait_for_mail_port()
+    back = time.perf_counter() - begun
     await _quiet(process)
-    used = process.memory()
-    return [
-        ("depth_recipients", options.recipients),
+    used, peak = process.memory(), process.peak()
+    accepted = [await process.accept_ms() for _ in range(ACCEPTED)]
+    figures: Figures = [
         ("depth_memory_mb", round(used / 1e6)),
-        ("depth_peak_mb", round(process.peak() / 1e6)),
-        ("depth_bytes_per_recipient", round((used - empty) / options.recipients)),
-        ("depth_accept_ms", round(await process.accept_ms(51), 2)),
+        ("depth_peak_mb", round(peak / 1e6)),
+        ("depth_bytes_per_recipient", round((used - empty) / depth.recipients)),
+        ("depth_accept_ms", round(statistics.median(accepted), 2)),
         ("depth_topqueues_ms", round(await process.topqueues_ms())),
-        ("depth_idle_cpu_percent", round(await process.idle_percent(options.idle_seconds), 2)),
+        ("depth_idle_cpu_percent", round(await process.idle_percent(depth.idle_seconds), 2)),
+        ("depth_all_back_seconds", round(back, 2)),
+    ]
+    recipients, queues = await process.queued()
+    if recipients != depth.recipients + ACCEPTED:
+        raise SystemExit(f"{recipients} recipients wait, but {depth.recipients + ACCEPTED} were accepted")
+    return [("depth_recipients", depth.recipients), ("depth_queues", queues), *figures]
+
+
+async def _start_again(process: Process, sink: Sink) -> Figures:
+    """After kill -9, from the start of the process to the first message at its destination."""
+    begun = time.perf_counter()
+    async with asyncio.timeout(600):
+        await sink.first.wait()
+    return [
+        ("depth_restart_seconds", round(time.perf_counter() - begun, 2)),
+        ("depth_restart_cpu_seconds", round(process.cpu_seconds(), 2)),
     ]
 
 
@@ -343,11 +331,12 @@ async def _quiet(process: Process) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    usual = Options()
+    usual = Depth()
     parser.add_argument("--recipients", type=int, default=usual.recipients)
     parser.add_argument("--queues", type=int, default=usual.queues)
     parser.add_argument("--per-message", type=int, default=usual.per_message)
     parser.add_argument("--verp", action="store_true")
+    parser.add_argument("--deferred", action="store_true")
     parser.add_argument("--idle-seconds", type=float, default=usual.idle_seconds)
-    for figure, value in run(Options(**vars(parser.parse_args()))):
+    for figure, value in measure(Depth(**vars(parser.parse_args()))):
         print(f"{figure}: {value}", flush=True)

@@ -1,6 +1,6 @@
 """Decisions per second over 100,000 keys: ours beside limits, pyrate-limiter and aiolimiter, in one run.
 
-    python bench/limiters.py
+    python -m bench.limiters
 
 A decision looks the key's limiter up, reads the clock, asks whether one more may pass, and takes it if so.
 All get the same keys in the same shuffled order at the same rate, 1000/h. Seconds are those of the deciding
@@ -30,6 +30,7 @@ from aiolimiter import AsyncLimiter
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from bench.options import Form, Options
 from core.rate import Rate
 from engine.shaping.limiter import Limiter
 
@@ -37,7 +38,7 @@ COUNT, PERIOD = 1000, 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class Load:
     """How many keys, how many decisions a round, how many rounds (the median counts)."""
 
     keys: int = 100_000
@@ -45,12 +46,19 @@ class Options:
     rounds: int = 3
 
 
-def run(options: Options = Options()) -> Iterable[tuple[str, float | int | str]]:
+SHORT = Load(keys=1_000, decisions=5_000, rounds=1)
+
+
+def run(options: Options) -> Iterable[tuple[str, float | str]]:
     """Our rate, and how many times as fast as each peer it is."""
-    asked = requests(options)
+    return measure(SHORT if options.form is Form.SHORT else Load())
+
+
+def measure(load: Load) -> Iterable[tuple[str, float | str]]:
+    asked = requests(load)
     makers = {"ours": ours, "limits": moving_window, "pyrate": pyrate, "aiolimiter": leaky_bucket}
     taken: dict[str, list[float]] = {name: [] for name in makers}
-    for _ in range(options.rounds):
+    for _ in range(load.rounds):
         for name, make in makers.items():
             taken[name].append(make(asked))
     rates = {name: statistics.median(of) for name, of in taken.items()}
@@ -60,11 +68,11 @@ def run(options: Options = Options()) -> Iterable[tuple[str, float | int | str]]
         yield f"limiter_ratio_{name}", round(rates["ours"] / rates[name], 1)
 
 
-def requests(options: Options) -> list[str]:
+def requests(load: Load) -> list[str]:
     """Keys as the engine's are, in an order that no cache likes."""
-    keys = [f"source-ip-max-msg-rate|127.0.3.1|q{n}.example.test/vmta1" for n in range(options.keys)]
-    times = -(-options.decisions // options.keys)
-    asked = (keys * times)[: options.decisions]
+    keys = [f"source-ip-max-msg-rate|127.0.3.1|q{n}.example.test/vmta1" for n in range(load.keys)]
+    times = -(-load.decisions // load.keys)
+    asked = (keys * times)[: load.decisions]
     random.Random(1).shuffle(asked)
     return asked
 
@@ -149,5 +157,5 @@ def leaky_bucket(asked: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    for figure, value in run():
+    for figure, value in measure(Load()):
         print(f"{figure}: {value}", flush=True)
