@@ -38,4 +38,4 @@ torture: setup
 	$(BIN)/python bench/torture.py $(TORTURE_ARGS)
 
 lock:
-	$(BIN)/pip-compile --quiet --extra lab --extra dev --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --extra lab --extra dev --extra bench --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml

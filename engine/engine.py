@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from core.address import IpAddress, SourceIp
@@ -36,7 +37,7 @@ from engine.shaping.book import ShapingBook
 from engine.shaping.ramps import Ramps
 from engine.smtp.message import ReceivedMessage
 from engine.smtp.reply import Reply
-from engine.spool.base import Spool
+from engine.spool.base import Spool, StoredMessage
 from engine.spool_watch import SpoolWatch
 from engine.state import StateStore
 from engine.statistics import KEPT, Statistics
@@ -141,16 +142,14 @@ class Engine:
     # -- life ------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Take the running state and the spool's messages back, then begin to deliver."""
+        """Take the running state back, then the spool's messages; what is back is delivered at once."""
         self.accounting.open()
         since = self.clock.now() - KEPT
         persistence.load_statistics(self.state, self.statistics, since)
         persistence.load_queues(self.state, self.queues, self.settings.virtual_mtas, self.clock)
-        await self._recover()
+        self._kick(list(self.queues))
         self._chores = [asyncio.create_task(self._housekeep()), asyncio.create_task(self._mind_leases())]
-        for queue in list(self.queues):
-            self.scheduler.kick(queue, self.clock.monotonic_ns())
-        self.deliverer.pump()
+        await self._recover()
 
     async def stop(self, grace: float = 10.0) -> None:
         """Drain: nothing new opens, what is in flight has `grace` real seconds, state is saved."""
@@ -236,18 +235,24 @@ class Engine:
     # -- chores ----------------------------------------------------------------------------------------
 
     async def _recover(self) -> None:
-        count = 0
-        for stored in self.spool.recover():
-            self._requeue(list(self.reception.restore(stored)))
-            count += 1
-            if count % _RECOVERY_SLICE == 0:
-                await asyncio.sleep(0)
+        """Queue what the spool holds, slice by slice; each is delivered while the next is read."""
+        count, touched, stored = 0, set[Queue](), self.spool.recover()
+        while part := list(itertools.islice(stored, _RECOVERY_SLICE)):
+            now, wall = self.clock.monotonic_ns(), self.clock.now()
+            for message in part:
+                self._requeue(message, now, wall, touched)
+            self._kick(touched)
+            touched.clear()
+            count += len(part)
+            # none of it is garbage: the collector need not look through a million messages again and again
+            gc.freeze()
+            await asyncio.sleep(0)
         if count:
             log.info("Messages taken back from the spool", extra={"event": "spool.recovered", "count": count})
 
-    def _requeue(self, recipients: list[tuple[QueuedRecipient, datetime | None]]) -> None:
-        now, wall = self.clock.monotonic_ns(), self.clock.now()
-        for recipient, due in recipients:
+    def _requeue(self, stored: StoredMessage, now: int, wall: datetime, touched: set[Queue]) -> None:
+        """Let a message wait where it waited."""
+        for recipient, due in self.reception.restore(stored):
             message = recipient.message
             vmta = message.vmta
             if vmta not in self.settings.virtual_mtas:
@@ -258,6 +263,13 @@ class Engine:
                 queue.postpone(recipient, now + int((due - wall).total_seconds() * NANOSECONDS))
             else:
                 queue.ready.append(recipient)
+            touched.add(queue)
+
+    def _kick(self, queues: Iterable[Queue]) -> None:
+        now = self.clock.monotonic_ns()
+        for queue in queues:
+            self.scheduler.kick(queue, now)
+        self.deliverer.pump()
 
     async def _housekeep(self) -> None:
         """Write accounting and changed queues out, once a real second."""

@@ -14,6 +14,7 @@ from engine.delivery.outcome import lane_wait
 from engine.delivery.results import Results
 from engine.delivery.routing import Host, Route, Router, Unroutable
 from engine.delivery.scheduler import Scheduler
+from engine.delivery.turns import Turns
 from engine.directives import DomainSettings
 from engine.mail import verp
 from engine.outbound import ConnectCause, ConnectFailed, OutboundConnection, Timeouts
@@ -62,7 +63,7 @@ class Deliverer:
     _timer: asyncio.TimerHandle | None = None
     _timer_at: int = NEVER
     _pumping: bool = False
-    _lookups: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MAX_LOOKUPS))
+    _lookups: Turns[Queue] = field(default_factory=lambda: Turns(_MAX_LOOKUPS))
 
     @property
     def connections(self) -> int:
@@ -84,7 +85,8 @@ class Deliverer:
                     case Close(connection):
                         self._close(connection)
                     case Resolve(queue):
-                        self._spawn(self._resolve(queue))
+                        if self._lookups.add(queue):
+                            self._spawn(self._lookups.work(self._resolve))
                     case EndBackoff(queue):
                         self.results.conduct.set_mode(queue, ModeEvent.TIMER)
                     case Reenable(queue, address):
@@ -139,8 +141,7 @@ class Deliverer:
 
     async def _resolve(self, queue: Queue) -> None:
         try:
-            async with self._lookups:
-                route = await self.router.route(queue.domain)
+            route = await self.router.route(queue.domain)
         except Unroutable as failure:
             self._unroutable(queue, failure)
         else:

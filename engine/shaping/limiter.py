@@ -37,32 +37,31 @@ class Spacing:
 class Limiter:
     """Counts attempted recipients (or connections) of one bound. Times are monotonic nanoseconds."""
 
-    __slots__ = ("_interval", "_tat", "_tolerance", "rate")
+    __slots__ = ("_burst", "_interval", "_room", "_tat", "rate")
 
     def __init__(self, rate: Rate, now: int, *, burst: int | None = None, full: bool = False) -> None:
         """Start idle (a whole burst free), or `full`: nothing free, as after a crash."""
-        spacing = Spacing.of(rate, burst)
-        self.rate = rate
-        self._interval = spacing.interval
-        self._tolerance = spacing.interval * (spacing.burst - 1)
-        self._tat = now + self._interval + self._tolerance if full else now
+        self._take(rate, Spacing.of(rate, burst))
+        self._tat = now + self._room if full else now
 
     def available(self, now: int) -> int:
         """How many may be reserved at `now`."""
         lead = self._tat - now
-        if lead > self._tolerance:
-            return 0
-        return (self._tolerance - max(lead, 0)) // self._interval + 1
+        if lead <= 0:
+            return self._burst
+        free = self._room - lead
+        return free // self._interval if free > 0 else 0
 
     def ready_at(self, now: int) -> int:
         """The earliest time at which one more may be reserved; `now` if at once."""
-        return max(now, self._tat - self._tolerance)
+        return max(now, self._tat - self._room + self._interval)
 
     def reserve(self, count: int, now: int) -> None:
         """Take `count`, which must be available. Raises ValueError otherwise: a limit is never overdrawn."""
-        if count > self.available(now):
+        tat = (self._tat if self._tat > now else now) + count * self._interval  # noqa: FURB136 - no call here
+        if tat - now > self._room:
             raise ValueError(f"{count} asked of a limiter that has {self.available(now)}")
-        self._tat = max(self._tat, now) + count * self._interval
+        self._tat = tat
 
     def refund(self, count: int) -> None:
         """Give back what was reserved for a connection that never opened."""
@@ -74,13 +73,10 @@ class Limiter:
         So a tighter rate holds at once and a looser one grants no fresh burst.
         """
         spacing = Spacing.of(rate, burst)
-        free = self._interval + self._tolerance - max(0, self._tat - now)
-        room = spacing.interval * spacing.burst
-        kept = min(free * spacing.interval // self._interval, room)
-        self.rate = rate
-        self._tat = now + room - kept
-        self._interval = spacing.interval
-        self._tolerance = room - spacing.interval
+        free = self._room - max(0, self._tat - now)
+        kept = min(free * spacing.interval // self._interval, spacing.interval * spacing.burst)
+        self._take(rate, spacing)
+        self._tat = now + self._room - kept
 
     def debt(self, now: int) -> int:
         """What is spent and not yet earned back, in ns: the state to save. 0 when idle."""
@@ -88,4 +84,9 @@ class Limiter:
 
     def restore(self, debt: int, now: int) -> None:
         """Take back a saved debt, never beyond a full limiter."""
-        self._tat = now + min(max(0, debt), self._interval + self._tolerance)
+        self._tat = now + min(max(0, debt), self._room)
+
+    def _take(self, rate: Rate, spacing: Spacing) -> None:
+        self.rate = rate
+        self._interval, self._burst = spacing.interval, spacing.burst
+        self._room = spacing.interval * spacing.burst

@@ -55,9 +55,11 @@ class Limiters:
 def available(limiters: Iterable[Limiter], now: int, most: int) -> int:
     """How many every limiter of a chain lets through at `now`, at most `most`."""
     for limiter in limiters:
-        most = min(most, limiter.available(now))
-        if not most:
-            break
+        free = limiter.available(now)
+        if free < most:
+            if not free:
+                return 0
+            most = free
     return most
 
 

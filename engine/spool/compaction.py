@@ -17,7 +17,8 @@ from engine.spool.base import SpoolCounters
 from engine.spool.commits import Entry
 from engine.spool.committer import Committer
 from engine.spool.files import Files
-from engine.spool.index import Index, Place, Segment
+from engine.spool.index import Index, Segment
+from engine.spool.places import Place
 from engine.spool.reader import Reader
 from engine.spool.records import Kind, Mark, Record, segment_name
 

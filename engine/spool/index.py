@@ -1,32 +1,9 @@
-"""Where every unsettled message lies, and what each segment still holds. Values only, no I/O.
-
-A message costs one dictionary entry with two integers, about 120 bytes; a second entry only if it has
-several recipients.
-"""
+"""Where every unsettled message lies, and what each segment still holds. Values only, no I/O."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-_OFFSET_BITS = 32
-_SIZE_BITS = 32
-_LOW = (1 << 32) - 1
-
-
-class Place(NamedTuple):
-    """Where a MESSAGE record lies: `size` is the whole record's, in bytes."""
-
-    sequence: int
-    offset: int
-    size: int
-
-
-def _pack(place: Place) -> int:
-    return (place.sequence << _OFFSET_BITS | place.offset) << _SIZE_BITS | place.size
-
-
-def _unpack(packed: int) -> Place:
-    return Place(packed >> 64, packed >> _SIZE_BITS & _LOW, packed & _LOW)
+from engine.spool.places import Place, Places
 
 
 @dataclass(slots=True)
@@ -94,8 +71,8 @@ class Index:
 
     def __init__(self) -> None:
         self.segments: dict[int, Segment] = {}
-        self._places: dict[int, int] = {}
-        self._masks: dict[int, int] = {}
+        self._places = Places()
+        self._masks: dict[int, int] = {}  # of messages with several recipients
 
     def __len__(self) -> int:
         return len(self._places)
@@ -104,8 +81,8 @@ class Index:
         return message_id in self._places
 
     def __iter__(self) -> Iterator[int]:
-        """Ids in order of arrival, as of now."""
-        return iter(sorted(self._places))
+        """Ids in order of arrival: what is known now and still there when its turn comes."""
+        return iter(self._places)
 
     def segment(self, sequence: int) -> Segment:
         """The books of a segment, opened if new."""
@@ -115,8 +92,7 @@ class Index:
         return found
 
     def place(self, message_id: int) -> Place | None:
-        packed = self._places.get(message_id)
-        return None if packed is None else _unpack(packed)
+        return self._places.get(message_id)
 
     def pending(self, message_id: int) -> int:
         """Which recipients are unsettled: bit n is recipient n. 0 for a message that is gone."""
@@ -125,19 +101,15 @@ class Index:
 
     def put(self, message_id: int, place: Place, recipients: int, mask: int | None = None) -> None:
         """A message is stored, or a later copy of it is found. `mask`: who is pending, if not all."""
-        self._release(message_id)
-        self._places[message_id] = _pack(place)
         if recipients > 1:
             self._masks[message_id] = (1 << recipients) - 1 if mask is None else mask
-        self._hold(place)
+        self._lay(message_id, place)
 
     def move(self, message_id: int, place: Place) -> bool:
         """A copy is written: it counts from now on, unless the message is gone."""
         if message_id not in self._places:
             return False
-        self._release(message_id)
-        self._places[message_id] = _pack(place)
-        self._hold(place)
+        self._lay(message_id, place)
         return True
 
     def settle(self, message_id: int, recipient: int) -> Segment | None:
@@ -147,20 +119,19 @@ class Index:
             self._masks[message_id] = left
             return None
         self._masks.pop(message_id, None)
-        segment = self._release(message_id)
-        del self._places[message_id]
-        return segment
+        place = self._places.pop(message_id)
+        return None if place is None else self._release(place)
 
-    def _hold(self, place: Place) -> None:
+    def _lay(self, message_id: int, place: Place) -> None:
+        old = self._places.put(message_id, place)
+        if old is not None:
+            self._release(old)
         segment = self.segment(place.sequence)
         segment.live += 1
         segment.live_bytes += place.size
 
-    def _release(self, message_id: int) -> Segment | None:
-        packed = self._places.get(message_id)
-        if packed is None:
-            return None
-        segment = self.segments[packed >> 64]
+    def _release(self, place: Place) -> Segment:
+        segment = self.segments[place.sequence]
         segment.live -= 1
-        segment.live_bytes -= packed & _LOW
+        segment.live_bytes -= place.size
         return segment

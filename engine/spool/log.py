@@ -26,7 +26,7 @@ from engine.spool.commits import Commit, Entry, SpoolOptions, as_spool_error
 from engine.spool.committer import Committer
 from engine.spool.compaction import Reclaimer
 from engine.spool.files import Files, OsFiles
-from engine.spool.index import Place
+from engine.spool.places import Place
 from engine.spool.reader import Reader
 from engine.spool.records import Kind, PostponedMark, SettledMark
 from engine.spool.recovery import Recovered

@@ -9,7 +9,8 @@ from core.errors import SpoolError
 from engine.spool import records, scan
 from engine.spool.base import MessageDamaged, format_id
 from engine.spool.files import Files
-from engine.spool.index import Index, Place
+from engine.spool.index import Index
+from engine.spool.places import Place
 from engine.spool.records import Record, segment_name
 from engine.spool.scan import Window
 
@@ -43,25 +44,28 @@ class Reader:
     def heads(self, message_ids: Iterable[int], index: Index) -> Iterator[tuple[int, Record]]:
         """The heads of those that are still there, read ahead where they lie in a row.
 
-        Damage since the start is logged and left out. Raises OSError.
+        Damage since the start is logged and left out. Keeps a descriptor of its own: meanwhile others may be
+        read and segments go. Raises OSError.
         """
-        window, current = None, -1
-        for message_id in message_ids:
-            place = index.place(message_id)
-            if place is None:
-                continue
-            if window is None or place.sequence != current:
-                fd = self._fd(place.sequence)
-                window, current = Window(self._files, fd, self._files.size(fd)), place.sequence
-            record = scan.read_record(window, self._marker, place.offset)
-            if record is None:
-                log.error(
-                    "Message %s is damaged on the disk",
-                    format_id(message_id),
-                    extra={"event": "spool.damaged"},
-                )
-                continue
-            yield message_id, record
+        window, current, fd = None, -1, -1
+        try:
+            for message_id in message_ids:
+                place = index.place(message_id)
+                if place is None:
+                    continue
+                if window is None or place.sequence != current:
+                    if fd >= 0:
+                        self._files.close(fd)
+                    fd = self._fresh(place.sequence)
+                    window, current = Window(self._files, fd, self._files.size(fd)), place.sequence
+                record = scan.read_record(window, self._marker, place.offset)
+                if record is None:
+                    _log_damage(message_id)
+                    continue
+                yield message_id, record
+        finally:
+            if fd >= 0:
+                self._files.close(fd)
 
     def forget(self, sequence: int) -> None:
         """The segment is about to go."""
@@ -78,6 +82,13 @@ class Reader:
         if fd is None:
             if len(self._open) >= _MOST_OPEN:
                 self.forget(next(iter(self._open)))
-            fd = self._files.open(self._directory / segment_name(sequence, self._marker))
+            fd = self._fresh(sequence)
         self._open[sequence] = fd  # last in, last out
         return fd
+
+    def _fresh(self, sequence: int) -> int:
+        return self._files.open(self._directory / segment_name(sequence, self._marker))
+
+
+def _log_damage(message_id: int) -> None:
+    log.error("Message %s is damaged on the disk", format_id(message_id), extra={"event": "spool.damaged"})

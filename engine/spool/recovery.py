@@ -14,7 +14,8 @@ from core.errors import SpoolError
 from engine.spool import records, scan
 from engine.spool.base import PendingRecipient
 from engine.spool.files import Files
-from engine.spool.index import Index, Place, Segment
+from engine.spool.index import Index, Segment
+from engine.spool.places import Place
 from engine.spool.records import Kind, PostponedMark, SegmentHead, SettledMark
 from engine.spool.scan import Group, SegmentScan, Window
 

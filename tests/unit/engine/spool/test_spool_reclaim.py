@@ -3,7 +3,8 @@
 import pytest
 
 from engine.spool.base import Settled
-from engine.spool.index import Index, Place, Segment, Span
+from engine.spool.index import Index, Segment, Span
+from engine.spool.places import Place
 from engine.spool.reclaim import Reason, Step, mark_needed, next_step
 from engine.spool.records import PostponedMark, SettledMark
 

@@ -10,6 +10,7 @@ import pytest
 from spooling import HERE, NOON, SMALL, kill, message, opened, recovered, segments
 
 from core.errors import ConflictError, SpoolError
+from engine.spool import reader
 from engine.spool.base import MessageDamaged, MessageId, Settled
 from engine.spool.commits import SpoolOptions
 from engine.spool.simulated import SimulatedDisk
@@ -313,3 +314,24 @@ async def test_segments_of_two_spools_in_one_directory_are_refused() -> None:
     disk.close(disk.create(HERE / "0000000000-0011223344556677.segment"))
     with pytest.raises(SpoolError, match="another spool's segments"):
         await opened(disk)
+
+
+async def test_messages_may_be_read_and_settled_while_the_start_still_walks_through_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk = SimulatedDisk()
+    spool = await opened(disk, ROOMY)
+    ids = [await spool.store(message(b"%d" % n * 100_000)) for n in range(40)]
+    await spool.close()
+    monkeypatch.setattr(reader, "_MOST_OPEN", 2)
+    spool = await opened(disk, ROOMY)
+    met = []
+    for stored in spool.recover():
+        met.append(stored.id)
+        for other in (ids[0], ids[len(ids) // 2], ids[-1], stored.id):
+            if other not in met[:-1]:
+                assert len(spool.content(other)) >= 100_000
+        spool.settle(stored.id, 0, Settled.DELIVERED)
+    assert met == ids
+    assert spool.size().messages == 0
+    await spool.close()
