@@ -7,29 +7,30 @@ python -m bench --short             checks alone, in seconds; its times mean not
 """
 
 import argparse
-import asyncio
-import inspect
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from bench import depth, limiters, wakeups
 from bench.options import Form, Options
 from bench.relay import benchmark as relay
 from bench.relay import report
 from bench.relay.errors import BenchError
 
 Figures = Iterable[tuple[str, float | str]]
-Benchmark = Callable[[Options], Figures | Awaitable[Figures]]
+Benchmark = Callable[[Options], Figures]
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "relay": relay.run,
+    "depth": depth.run,
+    "limiters": limiters.run,
+    "wakeups": wakeups.run,
 }
 
 
-async def run(names: Iterable[str], options: Options) -> None:
+def run(names: Iterable[str], options: Options) -> None:
     """One after the other; a whole run leaves every figure in the report."""
     for name in names or BENCHMARKS:
-        found = BENCHMARKS[name](options)
-        figures = list(await found if inspect.isawaitable(found) else found)
+        figures = list(BENCHMARKS[name](options))
         for figure, value in figures:
             print(f"{figure}: {value}", flush=True)
         if not names and name != "relay" and options.form is not Form.SHORT:
@@ -58,7 +59,7 @@ def main() -> int:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     only = tuple(name for name in chosen.only.split(",") if name)
     try:
-        asyncio.run(run(chosen.names, Options(chosen.form, only, chosen.tries)))
+        run(chosen.names, Options(chosen.form, only, chosen.tries))
     except BenchError as reason:
         print(f"bench: {reason}", file=sys.stderr)
         return 1

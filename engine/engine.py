@@ -93,6 +93,7 @@ class Engine:
         self._ramps = Ramps()
         self._changed: set[Queue] = set()
         self._lease_poke = asyncio.Event()
+        self._halt = asyncio.Event()
         self._chores: list[asyncio.Task[None]] = []
 
     def _new_results(self) -> Results:
@@ -153,11 +154,10 @@ class Engine:
 
     async def stop(self, grace: float = 10.0) -> None:
         """Drain: nothing new opens, what is in flight has `grace` real seconds, state is saved."""
-        for chore in self._chores:
-            chore.cancel()
+        self._halt.set()
+        self._lease_poke.set()
         await self.deliverer.drain(grace)
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._chores, return_exceptions=True)
+        await asyncio.gather(*self._chores, return_exceptions=True)
         await self.correspondence.close()
         await self.spool.close()
         persistence.save_queues(self.state, self.queues)
@@ -272,9 +272,13 @@ class Engine:
         self.deliverer.pump()
 
     async def _housekeep(self) -> None:
-        """Write accounting and changed queues out, once a real second."""
+        """Write accounting and changed queues out, once a real second; never cut short, or records were lost."""
         for turn in itertools.count(1):
-            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_HOUSEKEEPING_SECONDS):
+                    await self._halt.wait()
+            if self._halt.is_set():
+                return
             try:
                 await self._keep_house(turn)
             except (SpoolError, OSError):  # a full disk must not end the chore: it is tried again
@@ -299,7 +303,7 @@ class Engine:
 
     async def _mind_leases(self) -> None:
         """Apply each expiry and ramp step when it comes."""
-        while True:
+        while not self._halt.is_set():
             now = self.clock.now()
             change = self.leases.next_change(now) or now + _LEASE_CHECK
             wait = max(0.0, min(change - now, _LEASE_CHECK).total_seconds())
