@@ -272,7 +272,7 @@ class Engine:
         self.deliverer.pump()
 
     async def _housekeep(self) -> None:
-        """Write accounting and changed queues out, once a real second; never cut short, or records were lost."""
+        """Write accounting and changed queues out, once a real second; never cut short: records would go."""
         for turn in itertools.count(1):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_HOUSEKEEPING_SECONDS):
