@@ -78,5 +78,5 @@ async def rig(
     """An engine for as long as the context is open; the lab is the caller's and outlives it."""
     async with running(settings_for(lab, folder, more), clock or SystemClock()) as run:
         headers = {"Authorization": f"Bearer {TOKENS['operator']}"}
-        async with httpx.AsyncClient(base_url=run.api, headers=headers) as api:
+        async with httpx.AsyncClient(base_url=run.api, headers=headers, timeout=30) as api:
             yield Rig(lab, run, api)

@@ -76,7 +76,7 @@ async def test_a_message_handed_over_by_http_is_delivered_and_accounted(tmp_path
         settings = settings_for(lab, tmp_path, {"accounting-files": files})
         async with (
             running(settings, SystemClock()) as run,
-            httpx.AsyncClient(base_url=run.api, headers=CHIEF) as api,
+            httpx.AsyncClient(base_url=run.api, headers=CHIEF, timeout=30) as api,
         ):
             body = {
                 "sender": "news@example.com",
@@ -108,7 +108,7 @@ async def test_a_bounce_names_the_source_ip_it_happened_on(tmp_path: Path) -> No
         settings = settings_for(lab, tmp_path)
         async with (
             running(settings, SystemClock()) as run,
-            httpx.AsyncClient(base_url=run.api, headers=CHIEF) as api,
+            httpx.AsyncClient(base_url=run.api, headers=CHIEF, timeout=30) as api,
         ):
             await offer(lab, Stream(BLOCKING.domain, "marketing"), 3)
             await Rig(lab, run, api).until(lambda: run.engine.accounting.records["bounced"] >= 3)
@@ -124,7 +124,7 @@ async def test_followers_hear_events_and_go_on_where_they_stopped(tmp_path: Path
         settings = settings_for(lab, tmp_path, HELD)
         async with (
             running(settings, SystemClock()) as run,
-            httpx.AsyncClient(base_url=run.api, headers=CHIEF) as api,
+            httpx.AsyncClient(base_url=run.api, headers=CHIEF, timeout=30) as api,
         ):
             await offer(lab, Stream(OUTLANDISH.domain, "marketing"), 6)
             following = asyncio.create_task(events(api, 1))
@@ -143,7 +143,7 @@ async def test_followers_hear_events_and_go_on_where_they_stopped(tmp_path: Path
 async def test_stopping_does_not_wait_for_those_who_follow(tmp_path: Path) -> None:
     async with Lab(SystemClock()) as lab:
         settings = settings_for(lab, tmp_path)
-        async with httpx.AsyncClient(headers=CHIEF) as api:
+        async with httpx.AsyncClient(headers=CHIEF, timeout=30) as api:
             async with running(settings, SystemClock()) as run:
                 api.base_url = httpx.URL(run.api)
                 following = asyncio.create_task(events(api, 99))
@@ -156,7 +156,7 @@ async def test_a_reload_takes_limits_routes_and_tokens_and_names_what_waits(tmp_
         file = File(lab, tmp_path, HELD)
         async with (
             running(file.settings, SystemClock(), reload=file) as run,
-            httpx.AsyncClient(base_url=run.api, headers=CHIEF) as api,
+            httpx.AsyncClient(base_url=run.api, headers=CHIEF, timeout=30) as api,
         ):
             engine = Rig(lab, run, api)
             await offer(lab, Stream(OUTLANDISH.domain, "marketing"), 12)
@@ -180,7 +180,7 @@ async def test_a_mistake_keeps_the_old_configuration_and_is_told(tmp_path: Path)
         file = File(lab, tmp_path)
         async with (
             running(file.settings, SystemClock(), reload=file) as run,
-            httpx.AsyncClient(base_url=run.api, headers=CHIEF) as api,
+            httpx.AsyncClient(base_url=run.api, headers=CHIEF, timeout=30) as api,
         ):
             before = run.engine.settings
             file.mistake = ConfigError(
@@ -209,7 +209,7 @@ async def test_source_ips_and_tokens_change_at_run_time(tmp_path: Path) -> None:
         file = File(lab, tmp_path, HELD)
         async with (
             running(file.settings, SystemClock(), reload=file) as run,
-            httpx.AsyncClient(base_url=run.api, headers=CHIEF) as api,
+            httpx.AsyncClient(base_url=run.api, headers=CHIEF, timeout=30) as api,
         ):
             engine = Rig(lab, run, api)
             await offer(lab, Stream(OUTLANDISH.domain, "marketing"), 8)
@@ -241,7 +241,7 @@ async def test_an_engine_without_a_file_says_so(tmp_path: Path) -> None:
         settings = settings_for(lab, tmp_path)
         async with (
             running(settings, SystemClock()) as run,
-            httpx.AsyncClient(base_url=run.api, headers=CHIEF) as api,
+            httpx.AsyncClient(base_url=run.api, headers=CHIEF, timeout=30) as api,
         ):
             answer = await api.post("/-/reload")
     assert answer.status_code == 422

@@ -98,7 +98,7 @@ async def test_no_secret_reaches_a_log_a_file_the_command_line_or_an_answer(tmp_
                 stdout=log,
                 stderr=log,
             )
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{lab.api_port}") as api:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{lab.api_port}", timeout=30) as api:
                 await until_it_answers(api)
                 seen = [command_line(engine.pid), *await everything_it_says(api)]
                 traffic = lab.traffic()
