@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from core.clock import Clock
 from core.text import printable
-from engine.accounting import Accounting
+from engine.accounting import Accounting, RecordKind
 from engine.mail import reports, verp
 from engine.mail.reports import Complaint, RemoteStatus
 from engine.mail.settings import BounceProcessorSettings, FeedbackLoopSettings
@@ -123,7 +123,7 @@ class Intake:
 
     def _book_complaint(self, report: Complaint, recipient: str, sent: Sent | None) -> None:
         self.accounting.add(
-            "complaint",
+            RecordKind.COMPLAINT,
             self.clock.now(),
             repSourceIp=printable(report.source_ip),
             feedbackType=printable(report.feedback_type),
@@ -146,7 +146,7 @@ class Intake:
         self.counters.remote_bounces += 1
         self.counters.unattributed += sent is None
         self.accounting.add(
-            "remote-bounce",
+            RecordKind.REMOTE_BOUNCE,
             self.clock.now(),
             orig=sent.sender if sent else "",
             rcpt=printable(recipient),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from core.address import IpAddress
 from core.clock import Clock
 from core.errors import OperatorError
-from engine.accounting import Accounting
+from engine.accounting import Accounting, RecordKind
 from engine.correspondence import Correspondence
 from engine.directives import DomainSettings
 from engine.mail.trace import TraceIds
@@ -168,7 +168,7 @@ class Reception:
             by_domain.setdefault(domain_of(address), []).append(QueuedRecipient(queued, index))
         for domain, recipients in by_domain.items():
             self.accounting.add(
-                "received",
+                RecordKind.RECEIVED,
                 message.received_at,
                 orig=message.sender,
                 rcpt=[r.address for r in recipients],

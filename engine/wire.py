@@ -177,8 +177,9 @@ class Wire(asyncio.Protocol):
             self._waiter.set_result(event)
 
     def _set_deadline(self) -> None:
-        period = self._timeouts.of(self._session.state)
-        if period is None or self._waiter is None or self._waiter.done():
+        waits = self._waiter is not None and not self._waiter.done()
+        period = self._timeouts.of(self._session.state) if waits else None
+        if period is None:
             self._deadline = None
             return
         self._deadline = self._loop.time() + period

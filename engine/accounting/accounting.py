@@ -77,12 +77,11 @@ class Accounting:
         for webhook in self.webhooks:
             webhook.open()
 
-    def add(self, kind: str, at: datetime, **fields: Any) -> None:
+    def add(self, kind: RecordKind, at: datetime, **fields: Any) -> None:
         """One event. Written with the next flush. Times among `fields` are POSIX seconds."""
-        known = RecordKind(kind)
-        self.records[known] += 1
-        if known in self._wanted:
-            self._records.append(Record(known, at, fields))
+        self.records[kind] += 1
+        if kind in self._wanted:
+            self._records.append(Record(kind, at, fields))
 
     async def flush(self) -> None:
         """Have what has gathered written, in a thread. Never raises for what a disk does."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.clock import NANOSECONDS, Clock
 from core.text import printable
-from engine.accounting import Accounting
+from engine.accounting import Accounting, RecordKind
 from engine.classification import ReplyCatalogue, ReplyClass
 from engine.delivery.expiry import take_expired
 from engine.delivery.outcome import Fate, Verdict, judge, lane_wait, overrule
@@ -29,11 +29,11 @@ _SETTLED = {
     Fate.EXPIRED: Settled.EXPIRED,
 }
 _ACCOUNTED = {
-    Fate.DELIVERED: "delivered",
-    Fate.DEFERRED: "deferred",
-    Fate.TURNED_AWAY: "deferred",
-    Fate.BOUNCED: "bounced",
-    Fate.EXPIRED: "bounced",
+    Fate.DELIVERED: RecordKind.DELIVERED,
+    Fate.DEFERRED: RecordKind.DEFERRED,
+    Fate.TURNED_AWAY: RecordKind.DEFERRED,
+    Fate.BOUNCED: RecordKind.BOUNCED,
+    Fate.EXPIRED: RecordKind.BOUNCED,
 }
 
 
@@ -115,7 +115,7 @@ class Results:
         shown = reply.text if reply else text
         self._error(queue, shown, source, peer)
         self.accounting.add(
-            "queue-deferred",
+            RecordKind.QUEUE_DEFERRED,
             self.clock.now(),
             queue=queue.name,
             vmta=queue.vmta,
@@ -175,7 +175,7 @@ class Results:
         self.returns.end(Ended(recipient, outcome, reply) for recipient in recipients)
         for recipient in recipients:
             queue.size -= recipient.message.size
-            self._book(queue, recipient, reply, "bounced", "", self.clock.now())
+            self._book(queue, recipient, reply, RecordKind.BOUNCED, "", self.clock.now())
 
     def _recipient(
         self,
@@ -239,21 +239,21 @@ class Results:
         queue: Queue,
         recipient: QueuedRecipient,
         reply: Reply,
-        kind: str,
+        kind: RecordKind,
         peer: str,
         now: datetime,
         connection: Connection | None = None,
     ) -> None:
         text, message = printable(reply.text), recipient.message
-        source = connection.lane.parent.address if connection else ""
-        queue.insight.happened(RecipientEvent(now, kind, source, recipient.address, peer, text, message.job))
+        source, address = connection.lane.parent.address if connection else "", recipient.address
+        queue.insight.happened(RecipientEvent(now, kind, source, address, peer, text, message.job))
         self.accounting.add(
             kind,
             now,
             timeQueued=message.received_at,
             timeFirstAttempt=recipient.first_attempt_at or None,
             orig=message.sender,
-            rcpt=recipient.address,
+            rcpt=address,
             orcpt=(message.wishes.of(recipient.index).orcpt if message.wishes else "") or None,
             envId=(message.wishes.envid if message.wishes else "") or None,
             dsnStatus=reply.enhanced or f"{reply.code // 100}.0.0",

@@ -35,12 +35,15 @@ class Reply:
     enhanced: str | None
     lines: tuple[str, ...]
     speaker: Speaker = Speaker.PEER
-    text: str = field(init=False, repr=False, compare=False)
-    """The reply verbatim in one line, `550 5.7.1 …`. A stranger wrote it: core.text before showing it."""
+    _text: str = field(default="", init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        words = " ".join(part for part in (f"{self.code:03}", self.enhanced, *self.lines) if part)
-        object.__setattr__(self, "text", words)
+    @property
+    def text(self) -> str:
+        """The reply verbatim in one line, `550 5.7.1 …`. A stranger wrote it: core.text before showing it."""
+        if not self._text:  # a peer says the same few lines all day
+            words = " ".join(part for part in (f"{self.code:03}", self.enhanced, *self.lines) if part)
+            object.__setattr__(self, "_text", words)
+        return self._text
 
     @property
     def is_positive(self) -> bool:

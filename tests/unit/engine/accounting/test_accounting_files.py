@@ -27,7 +27,11 @@ def book(clock: ManualClock, path: Path, **more: Any) -> Accounting:
 
 def deliver(accounting: Accounting, clock: ManualClock, rcpt: str = "a@x.test") -> None:
     accounting.add(
-        "delivered", clock.now(), rcpt=rcpt, timeQueued=clock.now().timestamp(), dlvSourceIp="203.0.113.7"
+        RecordKind.DELIVERED,
+        clock.now(),
+        rcpt=rcpt,
+        timeQueued=clock.now().timestamp(),
+        dlvSourceIp="203.0.113.7",
     )
 
 
@@ -177,7 +181,7 @@ async def test_only_the_records_asked_for_are_written(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     accounting = book(clock, tmp_path / "a.jsonl", records=(RecordKind.BOUNCED,))
     deliver(accounting, clock)
-    accounting.add("bounced", clock.now(), rcpt="b@x.test")
+    accounting.add(RecordKind.BOUNCED, clock.now(), rcpt="b@x.test")
     await accounting.close()
     assert recipients(tmp_path / "a.jsonl") == ["b@x.test"]
     assert accounting.records[RecordKind.DELIVERED] == 1
