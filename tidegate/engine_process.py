@@ -24,7 +24,7 @@ def main(loaded: Loaded, load: Callable[[], Loaded] | None = None) -> int:
     async def serve(stop: asyncio.Event) -> None:
         await service.serve(first.settings, clock, stop, first.binds, reload=reload, started=_heed_hangup)
 
-    return process.run("engine", loaded, serve, _fast_loop())
+    return process.run("engine", loaded, serve, process.fast_loop())
 
 
 def _configuration(loaded: Loaded) -> Configuration:
@@ -34,11 +34,3 @@ def _configuration(loaded: Loaded) -> Configuration:
 
 def _heed_hangup(running: Running) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, running.engine.reloads.ask)
-
-
-def _fast_loop() -> process.LoopFactory | None:
-    try:
-        import uvloop  # noqa: PLC0415 - only there on Linux
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

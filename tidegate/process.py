@@ -48,6 +48,15 @@ def run(name: str, loaded: Loaded, program: Program, loop_factory: LoopFactory |
     return int(ExitCode.OK)
 
 
+def fast_loop() -> LoopFactory | None:
+    """uvloop's event loop, or None where it is not installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - only there on Linux
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 async def _until_told(program: Program) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -44,7 +44,9 @@ Result = TypeVar("Result")
 def main(loaded: Loaded) -> int:
     """Run the monitor and the controller until a signal. Returns the exit code."""
     clock = process.clock_of(loaded)
-    return process.run("watch", loaded, lambda stop: Watch(loaded.config, clock).run(stop))
+    return process.run(
+        "watch", loaded, lambda stop: Watch(loaded.config, clock).run(stop), process.fast_loop()
+    )
 
 
 @dataclass(slots=True)

@@ -10,11 +10,16 @@ import asyncio
 import aiodns
 import pydnsbl
 from aiodns import error as aiodns_error
+from pydnsbl.checker import DNSBLResponse
 
-from core.address import IpAddress
-from monitor.collectors.settings import ResolverSettings
+from monitor.collectors.settings import ResolverClient, ResolverSettings
 from monitor.collectors.zones import AskedZone, CatalogueProvider
-from monitor.resolver import Answer, AnswerKind, answer_of_error, answer_of_records, deadline, open_channel
+from monitor.dns.opening import open_for_pydnsbl
+from monitor.dns.resolver import PydnsblResolver
+from monitor.resolver import Answer, AnswerKind, answer_of_error, answer_of_records, deadline
+
+_Underneath = aiodns.DNSResolver | PydnsblResolver
+_CLEAN = Answer(AnswerKind.NXDOMAIN)
 
 
 class DnsblChecker:
@@ -22,30 +27,38 @@ class DnsblChecker:
 
     def __init__(self, settings: ResolverSettings, concurrency: int) -> None:
         self._settings = settings
-        self._deadline = deadline(settings)
+        # c-ares is bounded from outside; our own client keeps its promise itself
+        self._deadline = deadline(settings) if settings.client is ResolverClient.AIODNS else None
+        self._providers: dict[str, CatalogueProvider] = {}
         self._checker = pydnsbl.DNSBLIpChecker(
             providers=[], concurrency=concurrency, loop=asyncio.get_running_loop()
         )
 
     async def renew(self) -> None:
         """Take a new channel: c-ares caches per channel and would hide a change for the TTL."""
-        before: aiodns.DNSResolver = self._checker._resolver  # noqa: SLF001 - pydnsbl has no setting for it
-        self._checker._resolver = open_channel(self._settings)  # noqa: SLF001
+        before: _Underneath = self._checker._resolver  # noqa: SLF001 - pydnsbl has no setting for it
+        self._checker._resolver = open_for_pydnsbl(self._settings)  # noqa: SLF001
         await before.close()
 
-    async def ask(self, ip: IpAddress, zone: AskedZone) -> Answer:
-        """One question, in bounded real time."""
+    async def ask(self, ip: str, zone: AskedZone) -> Answer:
+        """One question, in bounded real time. Equal answers "not listed" are one object."""
+        provider = self._providers.get(zone.name)
+        if provider is None:
+            provider = self._providers[zone.name] = CatalogueProvider(zone)
+        if self._deadline is None:
+            return _read(await self._checker.dnsbl_request(ip, provider))
         try:
             async with asyncio.timeout(self._deadline):
-                response = await self._checker.dnsbl_request(str(ip), CatalogueProvider(zone))
+                return _read(await self._checker.dnsbl_request(ip, provider))
         except TimeoutError:
             return Answer(AnswerKind.TIMEOUT)
-        if isinstance(response.error, aiodns_error.DNSError):
-            return answer_of_error(response.error)
-        # pydnsbl keeps no error for NXDOMAIN, the one that means "not listed"
-        if response.response is None:
-            return Answer(AnswerKind.NXDOMAIN)
-        return answer_of_records(response.response)
 
     async def aclose(self) -> None:
         await self._checker._resolver.close()  # noqa: SLF001
+
+
+def _read(response: DNSBLResponse) -> Answer:
+    if isinstance(response.error, aiodns_error.DNSError):
+        return answer_of_error(response.error)
+    # pydnsbl keeps no error for NXDOMAIN, the one that means "not listed"
+    return _CLEAN if response.response is None else answer_of_records(response.response)

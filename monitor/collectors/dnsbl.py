@@ -20,7 +20,8 @@ from monitor.collectors.settings import DnsblSettings, ResolverSettings
 from monitor.collectors.sweep import ZoneSweep
 from monitor.collectors.zone_tests import ZoneTests
 from monitor.collectors.zones import AskedZone
-from monitor.resolver import AiodnsResolver, Answer, AnswerKind
+from monitor.dns.opening import open_resolver
+from monitor.resolver import Answer, AnswerKind
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class DnsblCollector:
         self._resolver = resolver
         self._zones = {z.name: z for z in zones.choose(settings, catalogue or catalogues.shipped())}
         self._redact = Redactor(settings.keys.values())
-        self._tests = ZoneTests(lambda: AiodnsResolver(resolver), settings.concurrency)
+        self._tests = ZoneTests(lambda: open_resolver(resolver), settings.concurrency)
         self._listed: dict[str, frozenset[IpAddress]] = {}
         self._suspects: dict[str, str] = {}
         self._approved: set[str] = set()
@@ -89,7 +90,7 @@ class DnsblCollector:
         asked = self._find(zone)
         swept = ZoneSweep(asked, doubt=self._doubt(asked))
         if swept.doubt is None:
-            resolver = AiodnsResolver(self._resolver, second=True)
+            resolver = open_resolver(self._resolver, second=True)
             try:
                 answer = await resolver.addresses(f"{reversed_labels(ip)}.{asked.host}")
             finally:
@@ -132,7 +133,7 @@ class DnsblCollector:
         async def ask(job: tuple[IpAddress, AskedZone]) -> None:
             ip, zone = job
             if patience.is_worth_asking(zone.name):
-                answer = await checker.ask(ip, zone)
+                answer = await checker.ask(str(ip), zone)
                 patience.note(zone.name, answer.kind)
             else:
                 answer = Answer(AnswerKind.TIMEOUT)
@@ -183,7 +184,7 @@ class DnsblCollector:
         return sweep.doubt_after(self._tests.known(zone))
 
     async def _readings(self, swept: list[ZoneSweep], fleet: list[IpAddress], now: datetime) -> list[Reading]:
-        resolver = AiodnsResolver(self._resolver)
+        resolver = open_resolver(self._resolver)
         readings: list[Reading] = []
 
         async def read(job: tuple[IpAddress, ZoneSweep]) -> None:

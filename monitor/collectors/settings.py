@@ -1,6 +1,7 @@
 """What the operator may set about asking the sources."""
 
 from datetime import date, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
@@ -53,8 +54,20 @@ def _nameserver(value: Any) -> Any:
 NameserverField = Annotated[Nameserver, BeforeValidator(_nameserver), PlainSerializer(str, return_type=str)]
 
 
+class ResolverClient(StrEnum):
+    """Who puts the questions on the wire."""
+
+    BUILTIN = "builtin"
+    AIODNS = "aiodns"
+
+
 class ResolverSettings(Settings):
     """The recursing resolver that DNS lists and Sender Score are asked through."""
+
+    client: ResolverClient = Field(
+        default=ResolverClient.BUILTIN,
+        description="builtin: our own UDP client, made for large fleets; aiodns: the c-ares library instead.",
+    )
 
     nameservers: list[NameserverField] = Field(
         default=[],
@@ -69,8 +82,15 @@ class ResolverSettings(Settings):
         default=timedelta(seconds=3), description="How long one try of one question may take (real time)."
     )
     tries: int = Field(
-        default=2, ge=1, le=5, description="How often a question is sent before it is given up."
-    )
+        default=2, ge=1, le=5,
+        description="How many times that long a question may take before it is given up; builtin sends it "
+        "again as often as the resolver's own pace suggests.",
+    )  # fmt: skip
+    window: int = Field(
+        default=128, ge=1, le=1_000,
+        description="How many questions may be open at one name server; builtin alone, which asks for "
+        "fewer while answers get lost.",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _one_port_each(self) -> Self:

@@ -1,0 +1,131 @@
+"""Which question waits for its answer under which id, and when it is sent again. Decides; sends nothing.
+
+An answer counts only when it comes from the server that was asked, to the port that asked, with the id and
+the question that were sent (RFC 5452 section 9). Anything else is as if it had never come.
+"""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, Generic, TypeVar
+
+from monitor.dns import message
+from monitor.dns.message import Rcode, Reply
+
+Peer = tuple[str, int]
+Waiter = TypeVar("Waiter")
+
+_IDS: Final = 65_536
+_FULL: Final = _IDS // 2
+_FAILURES: Final = frozenset({Rcode.SERVFAIL, Rcode.NOTIMP, Rcode.REFUSED})
+
+
+class Identities:
+    """Random ids, from bytes that the operating system makes up, a few hundred at a time."""
+
+    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+        self._entropy = entropy
+        self._pool = b""
+        self._place = 0
+
+    def next(self) -> int:
+        if self._place >= len(self._pool):
+            self._pool, self._place = self._entropy(1_024), 0
+        self._place += 2
+        return self._pool[self._place - 2] << 8 | self._pool[self._place - 1]
+
+
+@dataclass(slots=True, eq=False)
+class Pending(Generic[Waiter]):
+    """A question on its way. `places` are the ports and ids under which an answer to it is accepted."""
+
+    question: bytes
+    waiter: Waiter
+    sent_at: float
+    deadline: float
+    attempts: int = 0
+    server: int = 0
+    failed: Reply | None = None
+    places: "list[tuple[Port[Waiter], int]]" = field(default_factory=list)
+    done: bool = False
+
+
+class Port(Generic[Waiter]):
+    """One socket's questions: to one server, told apart by their ids."""
+
+    def __init__(self, server: int, peer: Peer, identities: Identities) -> None:
+        self.server = server
+        self.peer = peer
+        self.sent = 0
+        self._identities = identities
+        self._waiting: dict[int, Pending[Waiter]] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= _FULL
+
+    def place(self, pending: Pending[Waiter]) -> bytes:
+        """Give the question a random free id, and return the query to send. The port must not be full."""
+        identity = self._identities.next()
+        while identity in self._waiting:
+            identity = self._identities.next()
+        self._waiting[identity] = pending
+        pending.places.append((self, identity))
+        self.sent += 1
+        return message.query(identity, pending.question)
+
+    def match(self, packet: bytes, peer: Peer) -> tuple[Pending[Waiter], Reply] | None:
+        """The question that this packet answers; None for what nobody asked for."""
+        if peer[:2] != self.peer or len(packet) < message.HEADER.size:
+            return None
+        pending = self._waiting.get(message.identity(packet))
+        found = message.reply(packet, pending.question) if pending else None
+        return (pending, found) if pending and found else None
+
+    def remove(self, identity: int) -> None:
+        self._waiting.pop(identity, None)
+
+
+def settle(pending: Pending[Waiter]) -> None:
+    """Accept no more answers to this question."""
+    pending.done = True
+    for port, identity in pending.places:
+        port.remove(identity)
+    pending.places.clear()
+
+
+def is_failure(found: Reply) -> bool:
+    """Whether another server might know better."""
+    return found.rcode in _FAILURES
+
+
+def again_after(wait: float, attempts: int) -> float:
+    """Seconds from one sending to the next: each wait doubles the one before."""
+    return wait * 2.0 ** max(0, attempts - 1)
+
+
+class Timers(Generic[Waiter]):
+    """When a question is due to be sent again, or to be given up."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Pending[Waiter]]] = []
+        self._ticket = count()
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def at(self, due: float, pending: Pending[Waiter]) -> None:
+        heapq.heappush(self._heap, (min(due, pending.deadline), next(self._ticket), pending))
+
+    def due(self, now: float) -> list[Pending[Waiter]]:
+        """Everybody whose moment has come and who still waits; those that were answered are dropped."""
+        found = []
+        while self._heap and (self._heap[0][2].done or self._heap[0][0] <= now):
+            pending = heapq.heappop(self._heap)[2]
+            if not pending.done:
+                found.append(pending)
+        return found
