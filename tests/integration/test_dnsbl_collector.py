@@ -165,7 +165,7 @@ async def test_a_dead_resolver_is_given_up_soon_and_everything_is_unknown(dns: S
 
 
 async def test_a_resolver_that_dies_between_sweeps_is_given_up_soon(dns: ScriptedDns) -> None:
-    asked = collector(dns, ZEN, COP)
+    asked = collector(dns, ZEN, COP, concurrency=16)
     await asked.collect(FLEET, NOW)
     dns.names.clear()
     dns.suffixes["org"] = dns.suffixes["net"] = Reply.SILENCE

@@ -1,0 +1,112 @@
+"""Plans the rounds of all lists over one fleet, and sums each up for those who keep the records."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from core.address import IpAddress
+from core.reading import Status
+from monitor.collectors.collected import Coverage, Doubt
+from monitor.collectors.etiquette import LONGEST_KEPT, Etiquette, kept_for
+from monitor.collectors.rota import Attention, Rota
+from monitor.collectors.settings import DnsblSettings
+from monitor.collectors.sweep import ZoneSweep
+from monitor.collectors.zone_tests import ZoneTests
+from monitor.collectors.zones import AskedZone
+
+_NOBODY: Final[frozenset[IpAddress]] = frozenset()
+
+
+class Rounds:
+    """Who was asked what, and when. Forgets nothing until the fleet changes."""
+
+    def __init__(
+        self, asked: Sequence[AskedZone], etiquette: Mapping[str, Etiquette], settings: DnsblSettings
+    ) -> None:
+        self._zones = asked
+        self._etiquette = etiquette
+        self._settings = settings
+        self._fleet: tuple[IpAddress, ...] = ()
+        self._places: dict[IpAddress, int] = {}
+        self._rotas: dict[str, Rota] = {}
+        self._negative_ttl: dict[str, int | None] = {}
+
+    def hurry(self, zone: str) -> None:
+        """Ask this zone in the next round, however soon that comes."""
+        if zone in self._rotas:
+            self._rotas[zone].hurry()
+
+    def plan(
+        self,
+        fleet: Sequence[IpAddress],
+        now: datetime,
+        attention: Attention,
+        troubled: frozenset[IpAddress],
+        tests: ZoneTests,
+    ) -> dict[AskedZone, list[IpAddress]]:
+        """Whom each zone is asked about now; zones whose turn it is not are left out."""
+        self._adopt(tuple(dict.fromkeys(fleet)))
+        here = frozenset(self._places[ip] for ip in troubled if ip in self._places)
+        watched = Attention(attention.troubled | here, attention.busy)
+        found: dict[AskedZone, list[IpAddress]] = {}
+        for zone in self._zones:
+            tested = tests.known(zone)
+            ttl = self._negative_ttl[zone.name] = tested.negative_ttl if tested else None
+            turn = self._rotas[zone.name].due(
+                self._etiquette[zone.name], ttl, watched, self._settings.quiet_interval, now
+            )
+            if turn:
+                found[zone] = [self._fleet[place] for place in turn]
+        return found
+
+    def note(self, swept: ZoneSweep, now: datetime) -> frozenset[IpAddress]:
+        """Remember who was answered. Returns those about whom nothing is known for the second time."""
+        rota = self._rotas[swept.zone.name]
+        if swept.doubt is not None:
+            rota.hurry()
+            return _NOBODY
+        shaky = set()
+        for ip, said in swept.each():
+            place = self._places[ip]
+            if said.status is Status.UNKNOWN:
+                if ip in swept.answers:
+                    shaky.add(place)
+                continue
+            rota.answered(place, now, _keep(swept, ip) if said.is_listing else 0)
+        return frozenset(self._fleet[place] for place in rota.persistent(frozenset(shaky), now))
+
+    def coverage(self, swept: ZoneSweep, lasting: frozenset[IpAddress]) -> Coverage:
+        """The summary of one zone's round."""
+        name, entry = swept.zone.name, swept.zone.entry
+        doubt = Doubt(swept.doubt.quality, swept.doubt.detail) if swept.doubt else None
+        unknown = {
+            ip: said.detail
+            for ip in swept.answers
+            if (said := swept.verdict(ip)).status is Status.UNKNOWN and ip not in lasting
+        }
+        return Coverage(
+            metric=name,
+            families=tuple(family for family, on in ((4, entry.ipv4), (6, entry.ipv6)) if on),
+            ips=swept.ips,
+            clean=swept.clean,
+            unknown={} if doubt else unknown,
+            doubt=doubt,
+            whole_at=self._rotas[name].whole_at,
+            cadence=kept_for(self._etiquette[name], self._negative_ttl[name]),
+        )
+
+    def _adopt(self, fleet: tuple[IpAddress, ...]) -> None:
+        if fleet == self._fleet:
+            return
+        self._fleet = fleet
+        self._places = {ip: place for place, ip in enumerate(fleet)}
+        self._rotas = {zone.name: self._rota(zone) for zone in self._zones}
+
+    def _rota(self, zone: AskedZone) -> Rota:
+        places = [place for place, ip in enumerate(self._fleet) if zone.entry.covers(ip)]
+        return Rota(len(self._fleet), places)
+
+
+def _keep(swept: ZoneSweep, ip: IpAddress) -> int:
+    """Seconds for which a listing holds by its own word."""
+    return min(swept.answers[ip].ttl or 0, int(LONGEST_KEPT.total_seconds()))

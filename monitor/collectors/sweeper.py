@@ -1,0 +1,104 @@
+"""Asks the lists of one sweep, in fair turns, and knows when to stop asking one of them."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from core.address import IpAddress
+from core.reading import Status
+from monitor.collectors import fleet_guard
+from monitor.collectors.answers import classify
+from monitor.collectors.checker import DnsblChecker
+from monitor.collectors.etiquette import Etiquette
+from monitor.collectors.lanes import Lane, Lanes
+from monitor.collectors.patience import Patience
+from monitor.collectors.settings import DnsblSettings
+from monitor.collectors.sweep import ZoneSweep
+from monitor.collectors.zones import AskedZone
+from monitor.resolver import Answer, AnswerKind
+
+Place = tuple[int, IpAddress]
+
+
+@dataclass(slots=True)
+class Task:
+    """One zone and whom to ask about; `before`: whom it listed already, `vouched`: its news is believed."""
+
+    zone: AskedZone
+    ips: Sequence[IpAddress]
+    etiquette: Etiquette
+    before: frozenset[IpAddress] = frozenset()
+    vouched: bool = False
+    clean: bytearray = field(init=False)
+    answers: dict[IpAddress, Answer] = field(default_factory=dict)
+    news: int = 0
+
+    def __post_init__(self) -> None:
+        self.clean = bytearray(len(self.ips))
+
+    def places(self, patience: Patience) -> Iterator[Place]:
+        """Whom to ask about next, for as long as asking has a chance."""
+        for numbered in enumerate(self.ips):
+            if not patience.is_worth_asking(self.zone.name):
+                return
+            yield numbered
+
+    def result(self) -> ZoneSweep:
+        return ZoneSweep(self.zone, self.ips, self.clean, self.answers)
+
+
+class Sweeper:
+    """Runs the tasks of one sweep through one checker."""
+
+    def __init__(self, checker: DnsblChecker, settings: DnsblSettings, patience: Patience) -> None:
+        self._checker = checker
+        self._settings = settings
+        self._patience = patience
+
+    async def run(self, tasks: Sequence[Task]) -> list[ZoneSweep]:
+        """Ask everything. Bounded in real time: who does not answer is soon not asked any more."""
+        by_name = {task.zone.name: task for task in tasks}
+        lanes: Lanes[str, Place] = Lanes(
+            [Lane(t.zone.name, t.places(self._patience), t.etiquette.concurrency) for t in tasks]
+        )
+
+        async def work() -> None:
+            while (turn := lanes.take()) is not None:
+                lane, (place, ip) = turn
+                await self._ask(by_name[lane.key], place, ip)
+                lanes.give_back(lane)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._settings.concurrency):
+                group.create_task(work())
+        return [task.result() for task in tasks]
+
+    async def _ask(self, task: Task, place: int, ip: IpAddress) -> None:
+        answer = await self._checker.ask(str(ip), task.zone)
+        self._patience.note(task.zone.name, answer.kind)
+        if answer.kind is AnswerKind.NXDOMAIN:
+            task.clean[place] = 1
+            self._patience.usable(task.zone.name)
+        else:
+            self._look_at(task, place, ip, answer)
+        if task.etiquette.gap:
+            await asyncio.sleep(task.etiquette.gap)
+
+    def _look_at(self, task: Task, place: int, ip: IpAddress, answer: Answer) -> None:
+        """Anything but "no such name" is looked at at once: it may be a reason to stop asking."""
+        verdict = classify(task.zone.entry, answer)
+        if verdict.status is Status.GOOD:
+            task.clean[place] = 1
+            return
+        task.answers[ip] = answer
+        if verdict.status is Status.UNKNOWN:
+            self._patience.useless(task.zone.name)
+            return
+        self._patience.usable(task.zone.name)
+        task.news += ip not in task.before
+        limits = self._settings
+        if not task.vouched and fleet_guard.is_too_many(
+            task.news, len(task.ips), share=limits.fleet_share, minimum=limits.fleet_minimum
+        ):
+            # it cannot be believed any more, whatever it says about the others
+            self._patience.leave(task.zone.name)
