@@ -17,7 +17,7 @@ from core.address import IpAddress
 from core.clock import Clock
 from core.incident import Incident, Severity
 from core.reading import Reading, Source, Status
-from monitor import health
+from monitor import coverage, health
 from monitor.collectors.collected import Collected
 from monitor.detection import blind, detect
 from monitor.detection.finding import Finding
@@ -25,6 +25,7 @@ from monitor.incidents import record
 from monitor.incidents.lifecycle import Move
 from monitor.notifications import announce
 from monitor.settings import MonitorSettings
+from storage import coverage as stored_coverage
 from storage import database, incidents, readings
 from storage import health as stored_health
 from storage.readings import Recorded
@@ -80,7 +81,8 @@ class Watcher:
         now = self._clock.now()
         with database.session(self._engine) as session:
             _note_health(session, collected, now)
-            touched = _record(session, collected.readings)
+            touched = _record(session, self._completed(session, collected))
+            coverage.note(session, collected)
             findings = [f for one in touched for f in self._judge(session, one)]
             changes = self._apply(session, findings, now)
             mails = announce.announce(session, now, self._settings.notifications)
@@ -95,6 +97,15 @@ class Watcher:
             mails = announce.announce(session, now, self._settings.notifications)
         _log(changes)
         return WatchResult(changes=changes, mails=mails)
+
+    def _completed(self, session: Session, collected: Collected) -> list[Reading]:
+        """What was brought, and what a summary says about series that have readings of their own."""
+        settled = coverage.settled_when(self._settings.detection.dnsbl)
+        for reading in coverage.before(session, collected.readings, settled):
+            readings.record(session, reading)
+        open_series = [(i.ip, i.source, i.metric) for i in incidents.open_incidents(session)]
+        summed_up = coverage.readings_of(session, collected, settled, open_series)
+        return [*collected.readings, *summed_up]
 
     def _judge(self, session: Session, touched: "Touched") -> list[Finding]:
         ip, source, metric = touched.series
@@ -118,10 +129,16 @@ class Watcher:
             return []
         self._blind_checked = now
         enabled = self._enabled()
-        sights = [_sight(session, newest) for newest in readings.latest(session) if newest.source in enabled]
+        rows = stored_coverage.load(session)
+        sights = [
+            _sight(session, newest)
+            for newest in readings.latest(session)
+            if newest.source in enabled and (newest.source, newest.metric) not in rows
+        ]
+        cadences = {unit: row.cadence for unit, row in rows.items()}
         sources = [health.from_row(row) for row in stored_health.load_all(session)]
         kept = [s for s in sources if blind.source_of(s.name) in enabled]
-        return blind.blind(sights, kept, now, self._watching_since, self._settings.detection)
+        return blind.blind(sights, kept, now, self._watching_since, self._settings.detection, cadences)
 
     def _enabled(self) -> set[Source]:
         mine = self._settings

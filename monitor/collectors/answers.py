@@ -7,6 +7,7 @@ from typing import Final
 from core.reading import Quality, Status
 from monitor.catalogue import ListingSeverity, Zone
 from monitor.resolver import Answer, AnswerKind
+from storage.coverage import CLEAN
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
 _HURTS = {ListingSeverity.CRITICAL, ListingSeverity.HIGH, ListingSeverity.MEDIUM}
@@ -28,7 +29,7 @@ class Verdict:
         return bool(self.codes)
 
 
-NOT_LISTED: Final = Verdict(Status.GOOD, Quality.OK, "not listed")
+NOT_LISTED: Final = Verdict(Status.GOOD, Quality.OK, CLEAN)
 
 
 def unknown(detail: str, quality: Quality = Quality.ERROR) -> Verdict:

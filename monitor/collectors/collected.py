@@ -28,6 +28,7 @@ class Coverage:
     """
 
     metric: str
+    at: datetime
     families: tuple[int, ...]
     ips: Sequence[IpAddress] = ()
     clean: bytes | bytearray = b""

@@ -6,9 +6,9 @@ whose turn it is, hands out what is news piece by piece, and sums up the many wh
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.address import IpAddress, reversed_labels
 from core.errors import NotFoundError
@@ -65,6 +65,11 @@ class DnsblCollector:
         return self._zones
 
     @property
+    def cadence(self) -> timedelta:
+        """How often a round is due at all: as often as the most important list wants it."""
+        return min((e.interval for e in self._etiquette.values()), default=self._settings.interval)
+
+    @property
     def suspects(self) -> Mapping[str, str]:
         """The zones that the fleet guard stopped, each with the reason."""
         return self._suspects
@@ -96,7 +101,7 @@ class DnsblCollector:
 
     async def patrol(
         self, ips: Sequence[IpAddress], now: datetime, attention: Attention
-    ) -> AsyncIterator[Collected]:
+    ) -> AsyncGenerator[Collected, None]:
         """One round for those whose turn it is, in pieces of bounded size; the last one sums up.
 
         `attention` names places in `ips`; whom this collector knows to be listed is troubled as well.
@@ -108,7 +113,7 @@ class DnsblCollector:
             lasting = {s.zone.name: self._rounds.note(s, now) for s in judged}
             async for readings in self._reports.news(judged, lasting, now):
                 yield Collected(self.name, readings)
-            coverage = [self._rounds.coverage(s, lasting[s.zone.name]) for s in judged]
+            coverage = [self._rounds.coverage(s, lasting[s.zone.name], now) for s in judged]
             yield Collected(self.name, [], outcomes, coverage, ips)
 
     async def look_again(self, ip: IpAddress, zone: str, now: datetime) -> Reading:

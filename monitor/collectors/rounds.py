@@ -75,7 +75,7 @@ class Rounds:
             rota.answered(place, now, _keep(swept, ip) if said.is_listing else 0)
         return frozenset(self._fleet[place] for place in rota.persistent(frozenset(shaky), now))
 
-    def coverage(self, swept: ZoneSweep, lasting: frozenset[IpAddress]) -> Coverage:
+    def coverage(self, swept: ZoneSweep, lasting: frozenset[IpAddress], now: datetime) -> Coverage:
         """The summary of one zone's round."""
         name, entry = swept.zone.name, swept.zone.entry
         doubt = Doubt(swept.doubt.quality, swept.doubt.detail) if swept.doubt else None
@@ -86,6 +86,7 @@ class Rounds:
         }
         return Coverage(
             metric=name,
+            at=now,
             families=tuple(family for family, on in ((4, entry.ipv4), (6, entry.ipv6)) if on),
             ips=swept.ips,
             clean=swept.clean,
