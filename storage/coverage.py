@@ -107,7 +107,7 @@ def with_implied(
             continue
         if mine is None or (mine.status is Status.GOOD and implied.period_end > mine.period_end):
             found[series] = implied
-    return list(found.values())
+    return [found[series] for series in sorted(found)]
 
 
 def keep_only(session: Session, source: Source, metrics: Iterable[str]) -> None:

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from core.address import IpAddress
-from core.reading import Status
+from core.reading import Quality, Status
+from monitor.collectors import sweep
 from monitor.collectors.collected import Coverage, Doubt
 from monitor.collectors.etiquette import LONGEST_KEPT, Etiquette, kept_for
 from monitor.collectors.rota import Attention, Rota
@@ -13,6 +14,7 @@ from monitor.collectors.settings import DnsblSettings
 from monitor.collectors.sweep import ZoneSweep
 from monitor.collectors.zone_tests import ZoneTests
 from monitor.collectors.zones import AskedZone
+from monitor.health import OutcomeKind
 
 _NOBODY: Final[frozenset[IpAddress]] = frozenset()
 
@@ -62,8 +64,10 @@ class Rounds:
     def note(self, swept: ZoneSweep, now: datetime) -> frozenset[IpAddress]:
         """Remember who was answered. Returns those about whom nothing is known for the second time."""
         rota = self._rotas[swept.zone.name]
-        if swept.doubt is not None:
+        failed = sweep.outcome(swept).kind is not OutcomeKind.ANSWERED
+        if failed:
             rota.hurry()
+        if swept.doubt is not None:
             return _NOBODY
         shaky = set()
         for ip, said in swept.each():
@@ -73,12 +77,14 @@ class Rounds:
                     shaky.add(place)
                 continue
             rota.answered(place, now, _keep(swept, ip) if said.is_listing else 0)
+        if failed:
+            return _NOBODY  # it is the list, not these IPs
         return frozenset(self._fleet[place] for place in rota.persistent(frozenset(shaky), now))
 
     def coverage(self, swept: ZoneSweep, lasting: frozenset[IpAddress], now: datetime) -> Coverage:
         """The summary of one zone's round."""
         name, entry = swept.zone.name, swept.zone.entry
-        doubt = Doubt(swept.doubt.quality, swept.doubt.detail) if swept.doubt else None
+        doubt = _doubt(swept)
         unknown = {
             ip: said.detail
             for ip in swept.answers
@@ -106,6 +112,14 @@ class Rounds:
     def _rota(self, zone: AskedZone) -> Rota:
         places = [place for place, ip in enumerate(self._fleet) if zone.entry.covers(ip)]
         return Rota(len(self._fleet), places)
+
+
+def _doubt(swept: ZoneSweep) -> Doubt | None:
+    """Why the round tells nothing about those without answers of their own."""
+    if swept.doubt is not None:
+        return Doubt(swept.doubt.quality, swept.doubt.detail)
+    told = sweep.outcome(swept)
+    return None if told.kind is OutcomeKind.ANSWERED else Doubt(Quality.ERROR, told.reason)
 
 
 def _keep(swept: ZoneSweep, ip: IpAddress) -> int:
