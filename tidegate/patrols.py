@@ -15,6 +15,7 @@ from core.reading import Source
 from monitor.attention import attention
 from monitor.collectors.collected import Collected
 from monitor.collectors.dnsbl import DnsblCollector
+from monitor.collectors.etiquette import Tempo
 from monitor.collectors.rota import Attention
 from storage import audit, coverage, database, orders, readings
 from storage.audit import AuditEntry
@@ -49,10 +50,10 @@ class Patrols:
             self.collector.remember(readings.latest(session))
             coverage.keep_only(session, Source.DNSBL, self.collector.zones)
 
-    async def one_round(self) -> None:
+    async def one_round(self, tempo: Tempo = Tempo.FREE) -> None:
         """Ask whose turn it is; each piece is recorded before the next is made."""
         watched = await self.at_desk(self._attention)
-        pieces = self.collector.patrol(self.fleet, self.clock.now(), watched)
+        pieces = self.collector.patrol(self.fleet, self.clock.now(), watched, tempo)
         async with aclosing(pieces):
             async for piece in pieces:
                 await self.take_in(piece)
@@ -64,8 +65,8 @@ class Patrols:
         obeyed = await self.at_desk(self._obey)
         for zone in obeyed:
             self.collector.approve(zone)
-        if obeyed:
-            await self.one_round()
+        for tempo in self.collector.tempos if obeyed else ():
+            await self.one_round(tempo)
 
     def _attention(self) -> Attention:
         with database.reading(self.engine) as session:

@@ -20,6 +20,7 @@ from core.clock import Clock
 from core.reading import Reading
 from monitor.collectors.collected import Collected
 from monitor.collectors.dnsbl import DnsblCollector
+from monitor.collectors.etiquette import Tempo
 from monitor.collectors.sender_score import SenderScoreCollector
 from monitor.collectors.snds import SndsCollector
 from monitor.notifications import plan_mail
@@ -148,6 +149,10 @@ class Watch:
         patrols = Patrols(lists, self._engine, self.clock, fleet, busy_from, self._at_desk, take_in)
         patrols.begin()
         self._jobs.every("approvals", TICK, patrols.heed, first=TICK)
+        if Tempo.PACED in lists.tempos:
+            self._jobs.every(
+                "collect:paced", lists.cadence, lambda: patrols.one_round(Tempo.PACED), first=TICK
+            )
         return patrols
 
     async def _take_in(self, collector: Collector, collected: Collected) -> None:

@@ -1,11 +1,12 @@
 """pydnsbl, behind one door: it asks the questions, we judge the answers.
 
 Its verdict (`.blacklisted`) calls any A record a listing, error codes and parked domains too, and its default
-list holds 18 dead zones of 42 (reference: signals.md 4). So: one checker, built inside the running loop, no
+list holds 18 dead zones of 42 (reference: signals.md 4). So: a checker built inside the running loop, no
 default providers, its resolver replaced by the configured one, and `dnsbl_request` alone.
 """
 
 import asyncio
+from typing import Self
 
 import aiodns
 import pydnsbl
@@ -15,30 +16,32 @@ from pydnsbl.checker import DNSBLResponse
 from monitor.collectors.settings import ResolverClient, ResolverSettings
 from monitor.collectors.zones import AskedZone, CatalogueProvider
 from monitor.dns.opening import open_for_pydnsbl
-from monitor.dns.resolver import PydnsblResolver
 from monitor.resolver import Answer, AnswerKind, answer_of_error, answer_of_records, deadline
 
-_Underneath = aiodns.DNSResolver | PydnsblResolver
 _CLEAN = Answer(AnswerKind.NXDOMAIN)
 
 
 class DnsblChecker:
-    """Asks zones about IPs. Build it inside the running loop, once; `renew` before a sweep; `aclose` it."""
+    """Asks zones about IPs, over a channel that has cached nothing: open one for each sweep, and close it."""
 
-    def __init__(self, settings: ResolverSettings, concurrency: int) -> None:
-        self._settings = settings
-        # c-ares is bounded from outside; our own client keeps its promise itself
-        self._deadline = deadline(settings) if settings.client is ResolverClient.AIODNS else None
+    def __init__(self, checker: pydnsbl.DNSBLIpChecker, deadline: float | None) -> None:
+        self._checker = checker
+        self._deadline = deadline
         self._providers: dict[str, CatalogueProvider] = {}
-        self._checker = pydnsbl.DNSBLIpChecker(
-            providers=[], concurrency=concurrency, loop=asyncio.get_running_loop()
-        )
 
-    async def renew(self) -> None:
-        """Take a new channel: c-ares caches per channel and would hide a change for the TTL."""
-        before: _Underneath = self._checker._resolver  # noqa: SLF001 - pydnsbl has no setting for it
-        self._checker._resolver = open_for_pydnsbl(self._settings)  # noqa: SLF001
-        await before.close()
+    @classmethod
+    async def opened(cls, settings: ResolverSettings, concurrency: int) -> Self:
+        """Build pydnsbl's checker in the running loop, and put the configured resolver under it.
+
+        c-ares caches per channel and would hide a change for the TTL: hence a new one for each sweep.
+        """
+        loop = asyncio.get_running_loop()
+        checker = pydnsbl.DNSBLIpChecker(providers=[], concurrency=concurrency, loop=loop)
+        its_own: aiodns.DNSResolver = checker._resolver  # noqa: SLF001 - pydnsbl has no setting for it
+        checker._resolver = open_for_pydnsbl(settings)  # noqa: SLF001
+        await its_own.close()
+        # c-ares is bounded from outside; our own client keeps its promise itself
+        return cls(checker, deadline(settings) if settings.client is ResolverClient.AIODNS else None)
 
     async def ask(self, ip: str, zone: AskedZone) -> Answer:
         """One question, in bounded real time. Equal answers "not listed" are one object."""

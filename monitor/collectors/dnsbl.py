@@ -18,6 +18,7 @@ from monitor.collectors import fleet_guard, self_test, sweep, zones
 from monitor.collectors.answers import Verdict, unknown
 from monitor.collectors.checker import DnsblChecker
 from monitor.collectors.collected import Collected
+from monitor.collectors.etiquette import Tempo
 from monitor.collectors.etiquette import of as etiquette_of
 from monitor.collectors.patience import Patience
 from monitor.collectors.reports import Reports
@@ -56,8 +57,7 @@ class DnsblCollector:
         self._listed: dict[str, frozenset[IpAddress]] = {}
         self._suspects: dict[str, str] = {}
         self._approved: set[str] = set()
-        self._checker: DnsblChecker | None = None
-        self._one_sweep = asyncio.Lock()
+        self._one_round = {tempo: asyncio.Lock() for tempo in Tempo}
 
     @property
     def zones(self) -> Mapping[str, AskedZone]:
@@ -68,6 +68,11 @@ class DnsblCollector:
     def cadence(self) -> timedelta:
         """How often a round is due at all: as often as the most important list wants it."""
         return min((e.interval for e in self._etiquette.values()), default=self._settings.interval)
+
+    @property
+    def tempos(self) -> set[Tempo]:
+        """The kinds of rounds that are needed."""
+        return {e.tempo for e in self._etiquette.values()}
 
     @property
     def suspects(self) -> Mapping[str, str]:
@@ -92,24 +97,26 @@ class DnsblCollector:
 
     async def collect(self, ips: Sequence[IpAddress], now: datetime) -> Collected:
         """One sweep over everybody, with a reading for each zone and IP."""
-        async with self._one_sweep:
-            fleet = list(dict.fromkeys(ips))
-            plan = {z: [ip for ip in fleet if z.entry.covers(ip)] for z in self._zones.values()}
-            judged, outcomes = await self._sweep({z: asked for z, asked in plan.items() if asked}, now)
-            readings = await self._reports.everybody(judged, now)
-            return Collected(self.name, readings, outcomes)
+        fleet = list(dict.fromkeys(ips))
+        plan = {z: [ip for ip in fleet if z.entry.covers(ip)] for z in self._zones.values()}
+        judged, outcomes = await self._sweep({z: asked for z, asked in plan.items() if asked}, now)
+        if outcomes:
+            outcomes.append(sweep.resolver_outcome(outcomes))
+        return Collected(self.name, await self._reports.everybody(judged, now), outcomes)
 
     async def patrol(
-        self, ips: Sequence[IpAddress], now: datetime, attention: Attention
+        self, ips: Sequence[IpAddress], now: datetime, attention: Attention, tempo: Tempo = Tempo.FREE
     ) -> AsyncGenerator[Collected, None]:
         """One round for those whose turn it is, in pieces of bounded size; the last one sums up.
 
         `attention` names places in `ips`; whom this collector knows to be listed is troubled as well.
         """
-        async with self._one_sweep:
+        async with self._one_round[tempo]:
             troubled = frozenset[IpAddress]().union(*self._listed.values())
-            plan = self._rounds.plan(ips, now, attention, troubled, self._tests)
+            plan = self._rounds.plan(ips, now, attention, troubled, self._tests, tempo)
             judged, outcomes = await self._sweep(plan, now)
+            if 2 * len(outcomes) > len(self._zones):  # a few lists say nothing about the resolver
+                outcomes.append(sweep.resolver_outcome(outcomes))
             lasting = {s.zone.name: self._rounds.note(s, now) for s in judged}
             async for readings in self._reports.news(judged, lasting, now):
                 yield Collected(self.name, readings)
@@ -133,9 +140,7 @@ class DnsblCollector:
         return (await self._reports.everybody([swept], now))[0]
 
     async def aclose(self) -> None:
-        if self._checker is not None:
-            await self._checker.aclose()
-            self._checker = None
+        """Nothing is held between rounds."""
 
     def _find(self, zone: str) -> AskedZone:
         if zone not in self._zones:
@@ -150,10 +155,7 @@ class DnsblCollector:
         swept = await self._ask(plan, patience)
         await self._test_again(swept, now, patience)
         judged = [self._judge(s) for s in swept]
-        outcomes = [sweep.outcome(s) for s in judged]
-        if outcomes:
-            outcomes.append(sweep.resolver_outcome(outcomes))
-        return judged, outcomes
+        return judged, [sweep.outcome(s) for s in judged]
 
     async def _test_due(self, asked: list[AskedZone], now: datetime, patience: Patience) -> None:
         interval = self._settings.self_test_interval.total_seconds()
@@ -174,12 +176,13 @@ class DnsblCollector:
         self, plan: Mapping[AskedZone, Sequence[IpAddress]], patience: Patience
     ) -> list[ZoneSweep]:
         """Ask the zones that passed their tests; the others are in doubt about everybody."""
-        if self._checker is None:
-            self._checker = DnsblChecker(self._resolver, self._settings.concurrency)
-        await self._checker.renew()
         doubts = {z: sweep.doubt_after(self._tests.known(z)) for z in plan}
         tasks = [self._task(z, ips) for z, ips in plan.items() if doubts[z] is None]
-        answered = {s.zone: s for s in await Sweeper(self._checker, self._settings, patience).run(tasks)}
+        checker = await DnsblChecker.opened(self._resolver, self._settings.concurrency)
+        try:
+            answered = {s.zone: s for s in await Sweeper(checker, self._settings, patience).run(tasks)}
+        finally:
+            await checker.aclose()
         return [answered.get(z) or ZoneSweep(z, ips, doubt=doubts[z]) for z, ips in plan.items()]
 
     def _task(self, zone: AskedZone, ips: Sequence[IpAddress]) -> Task:

@@ -5,6 +5,7 @@ Decides only (reference: signals.md 3.7).
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from math import inf
 from typing import Final
 
@@ -19,6 +20,13 @@ _PACED_SHARE: Final = 0.5
 """How much of the time between two rounds a list that wants pauses may take up."""
 
 
+class Tempo(StrEnum):
+    """Lists that want pauses go round by themselves, so that the others do not wait for them."""
+
+    FREE = "as fast as they answer"
+    PACED = "with a pause after each question"
+
+
 @dataclass(frozen=True, slots=True)
 class Etiquette:
     """`gap` is real seconds between two questions of one lane; `per_day` None: no limit is known."""
@@ -27,6 +35,10 @@ class Etiquette:
     concurrency: int
     gap: float = 0.0
     per_day: int | None = None
+
+    @property
+    def tempo(self) -> Tempo:
+        return Tempo.PACED if self.gap else Tempo.FREE
 
     def allowance(self, interval: timedelta) -> float:
         """How many questions one round may ask, when rounds come every `interval`."""

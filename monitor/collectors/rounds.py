@@ -8,7 +8,7 @@ from core.address import IpAddress
 from core.reading import Quality, Status
 from monitor.collectors import sweep
 from monitor.collectors.collected import Coverage, Doubt
-from monitor.collectors.etiquette import LONGEST_KEPT, Etiquette, kept_for
+from monitor.collectors.etiquette import LONGEST_KEPT, Etiquette, Tempo, kept_for
 from monitor.collectors.rota import Attention, Rota
 from monitor.collectors.settings import DnsblSettings
 from monitor.collectors.sweep import ZoneSweep
@@ -45,6 +45,7 @@ class Rounds:
         attention: Attention,
         troubled: frozenset[IpAddress],
         tests: ZoneTests,
+        tempo: Tempo,
     ) -> dict[AskedZone, list[IpAddress]]:
         """Whom each zone is asked about now; zones whose turn it is not are left out."""
         self._adopt(tuple(dict.fromkeys(fleet)))
@@ -52,6 +53,8 @@ class Rounds:
         watched = Attention(attention.troubled | here, attention.busy)
         found: dict[AskedZone, list[IpAddress]] = {}
         for zone in self._zones:
+            if self._etiquette[zone.name].tempo is not tempo:
+                continue
             tested = tests.known(zone)
             ttl = self._negative_ttl[zone.name] = tested.negative_ttl if tested else None
             turn = self._rotas[zone.name].due(
