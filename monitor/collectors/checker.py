@@ -13,6 +13,7 @@ import pydnsbl
 from aiodns import error as aiodns_error
 from pydnsbl.checker import DNSBLResponse
 
+from core.address import IpAddress, reversed_labels
 from monitor.collectors.settings import ResolverClient, ResolverSettings
 from monitor.collectors.zones import AskedZone, CatalogueProvider
 from monitor.dns.opening import open_for_pydnsbl
@@ -21,10 +22,17 @@ from monitor.resolver import Answer, AnswerKind, answer_of_error, answer_of_reco
 _CLEAN = Answer(AnswerKind.NXDOMAIN)
 
 
+class _Checker(pydnsbl.DNSBLIpChecker):  # type: ignore[misc]
+    """pydnsbl's, but for the way to a query: addresses come as such, and need not be parsed again."""
+
+    def prepare_query(self, request: IpAddress) -> str:
+        return reversed_labels(request)
+
+
 class DnsblChecker:
     """Asks zones about IPs, over a channel that has cached nothing: open one for each sweep, and close it."""
 
-    def __init__(self, checker: pydnsbl.DNSBLIpChecker, deadline: float | None) -> None:
+    def __init__(self, checker: _Checker, deadline: float | None) -> None:
         self._checker = checker
         self._deadline = deadline
         self._providers: dict[str, CatalogueProvider] = {}
@@ -36,14 +44,14 @@ class DnsblChecker:
         c-ares caches per channel and would hide a change for the TTL: hence a new one for each sweep.
         """
         loop = asyncio.get_running_loop()
-        checker = pydnsbl.DNSBLIpChecker(providers=[], concurrency=concurrency, loop=loop)
+        checker = _Checker(providers=[], concurrency=concurrency, loop=loop)
         its_own: aiodns.DNSResolver = checker._resolver  # noqa: SLF001 - pydnsbl has no setting for it
         checker._resolver = open_for_pydnsbl(settings)  # noqa: SLF001
         await its_own.close()
         # c-ares is bounded from outside; our own client keeps its promise itself
         return cls(checker, deadline(settings) if settings.client is ResolverClient.AIODNS else None)
 
-    async def ask(self, ip: str, zone: AskedZone) -> Answer:
+    async def ask(self, ip: IpAddress, zone: AskedZone) -> Answer:
         """One question, in bounded real time. Equal answers "not listed" are one object."""
         provider = self._providers.get(zone.name)
         if provider is None:

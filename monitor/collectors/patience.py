@@ -33,12 +33,14 @@ class Patience:
             self._silent[zone] += 1
             self._silent_in_all += 1
         else:
-            self._silent[zone] = 0
             self._silent_in_all = 0
+            if zone in self._silent:
+                del self._silent[zone]
 
     def usable(self, zone: str) -> None:
         """An answer that meant something."""
-        self._failing[zone] = 0
+        if zone in self._failing:
+            del self._failing[zone]
 
     def useless(self, zone: str) -> None:
         """An answer that meant nothing."""

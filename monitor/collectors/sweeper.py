@@ -29,17 +29,19 @@ class Task:
     etiquette: Etiquette
     before: frozenset[IpAddress] = frozenset()
     vouched: bool = False
+    name: str = field(init=False)
     clean: bytearray = field(init=False)
     answers: dict[IpAddress, Answer] = field(default_factory=dict)
     news: int = 0
 
     def __post_init__(self) -> None:
+        self.name = self.zone.name
         self.clean = bytearray(len(self.ips))
 
     def places(self, patience: Patience) -> Iterator[Place]:
         """Whom to ask about next, for as long as asking has a chance."""
         for numbered in enumerate(self.ips):
-            if not patience.is_worth_asking(self.zone.name):
+            if not patience.is_worth_asking(self.name):
                 return
             yield numbered
 
@@ -74,11 +76,11 @@ class Sweeper:
         return [task.result() for task in tasks]
 
     async def _ask(self, task: Task, place: int, ip: IpAddress) -> None:
-        answer = await self._checker.ask(str(ip), task.zone)
-        self._patience.note(task.zone.name, answer.kind)
+        answer = await self._checker.ask(ip, task.zone)
+        self._patience.note(task.name, answer.kind)
         if answer.kind is AnswerKind.NXDOMAIN:
             task.clean[place] = 1
-            self._patience.usable(task.zone.name)
+            self._patience.usable(task.name)
         else:
             self._look_at(task, place, ip, answer)
         if task.etiquette.gap:
@@ -92,13 +94,13 @@ class Sweeper:
             return
         task.answers[ip] = answer
         if verdict.status is Status.UNKNOWN:
-            self._patience.useless(task.zone.name)
+            self._patience.useless(task.name)
             return
-        self._patience.usable(task.zone.name)
+        self._patience.usable(task.name)
         task.news += ip not in task.before
         limits = self._settings
         if not task.vouched and fleet_guard.is_too_many(
             task.news, len(task.ips), share=limits.fleet_share, minimum=limits.fleet_minimum
         ):
             # it cannot be believed any more, whatever it says about the others
-            self._patience.leave(task.zone.name)
+            self._patience.leave(task.name)

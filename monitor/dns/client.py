@@ -69,9 +69,6 @@ class _Server:
 
     async def enter(self) -> None:
         """Wait for room in the window, first come first served."""
-        if not self.pace.is_full and not self.waiting:
-            self.pace.open += 1
-            return
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append(mine)
         try:
@@ -114,7 +111,10 @@ class DnsClient:
         """
         number = self._preferred()
         server = self._servers[number]
-        await server.enter()
+        if server.waiting or server.pace.is_full:
+            await server.enter()
+        else:
+            server.pace.open += 1
         pending: Asked | None = None
         try:
             if not server.sockets:
@@ -129,7 +129,7 @@ class DnsClient:
                 return await self._over_tcp(pending, asked)
             return found
         finally:
-            if pending is not None:
+            if pending is not None and not pending.done:
                 exchange.settle(pending)
             server.leave()
 
@@ -160,6 +160,8 @@ class DnsClient:
         _hand(pending, found)
 
     def _preferred(self) -> int:
+        if not self._servers[0].pace.is_doubtful:
+            return 0
         now = self._loop.time()
         return next((n for n, server in enumerate(self._servers) if not server.pace.is_silent(now)), 0)
 
@@ -170,20 +172,26 @@ class DnsClient:
             pending.server = following if self._servers[following].sockets else pending.server
         server = self._servers[pending.server]
         socket = server.socket()
-        known = next((place for place in pending.places if place[0].server == pending.server), None)
-        if known is not None:
-            socket = next((s for s in (*server.sockets, *self._retired) if s.port is known[0]), socket)
-            query = message.query(known[1], pending.question)
+        if pending.attempts:
+            socket, query = self._same_again(pending, server, socket)
+            wait = exchange.again_after(server.pace.wait, pending.attempts + 1)
         else:
-            query = socket.port.place(pending)
+            query, wait = socket.port.place(pending), server.pace.wait
         socket.send(query)
         pending.attempts += 1
-        wait = exchange.again_after(server.pace.wait, pending.attempts)
         self._timers.at(self._loop.time() + wait, pending)
         if self._tick is None:
             self._tick = self._loop.call_later(_TICK, self._on_tick)
         if socket.port.sent >= ROTATE_AFTER and socket in server.sockets:
             self._rotate(server, socket)
+
+    def _same_again(self, pending: Asked, server: _Server, socket: _Socket) -> tuple[_Socket, bytes]:
+        """The socket and the query that went to this server before; new ones when it is the first time."""
+        sockets = {known.port: known for known in (*server.sockets, *self._retired)}
+        for port, identity in pending.places:
+            if port in sockets and port.server == pending.server:
+                return sockets[port], message.query(identity, pending.question)
+        return socket, socket.port.place(pending)
 
     def _on_tick(self) -> None:
         self._tick = None

@@ -5,6 +5,7 @@ the question that were sent (RFC 5452 section 9). Anything else is as if it had 
 """
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -109,23 +110,33 @@ def again_after(wait: float, attempts: int) -> float:
 
 
 class Timers(Generic[Waiter]):
-    """When a question is due to be sent again, or to be given up."""
+    """When a question is due to be sent again, or to be given up.
+
+    First waits come in the order of their ends while a server keeps its pace: they stand in a line. Whoever
+    does not fit there, and every later wait, is sorted in.
+    """
 
     def __init__(self) -> None:
+        self._line: deque[tuple[float, Pending[Waiter]]] = deque()
         self._heap: list[tuple[float, int, Pending[Waiter]]] = []
         self._ticket = count()
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._line) + len(self._heap)
 
     def at(self, due: float, pending: Pending[Waiter]) -> None:
-        heapq.heappush(self._heap, (min(due, pending.deadline), next(self._ticket), pending))
+        due = min(due, pending.deadline)
+        if not self._line or due >= self._line[-1][0]:
+            self._line.append((due, pending))
+        else:
+            heapq.heappush(self._heap, (due, next(self._ticket), pending))
 
     def due(self, now: float) -> list[Pending[Waiter]]:
         """Everybody whose moment has come and who still waits; those that were answered are dropped."""
         found = []
-        while self._heap and (self._heap[0][2].done or self._heap[0][0] <= now):
-            pending = heapq.heappop(self._heap)[2]
-            if not pending.done:
-                found.append(pending)
-        return found
+        line, heap = self._line, self._heap
+        while line and (line[0][1].done or line[0][0] <= now):
+            found.append(line.popleft()[1])
+        while heap and (heap[0][2].done or heap[0][0] <= now):
+            found.append(heapq.heappop(heap)[2])
+        return [pending for pending in found if not pending.done]

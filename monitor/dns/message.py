@@ -8,6 +8,7 @@ an answer to us at all; its records are read only when somebody wants them. What
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Final, NamedTuple
 
@@ -20,6 +21,7 @@ _RESPONSE: Final = 0x8000
 _OPCODE: Final = 0x7800
 _TRUNCATED: Final = 0x0200
 _POINTER: Final = 0xC0
+_FRONT: Final = 4
 _LONGEST_NAME: Final = 255
 _LONGEST_LABEL: Final = 63
 _LONGEST_TTL: Final = 0x7FFFFFFF
@@ -44,7 +46,6 @@ class RecordType(IntEnum):
     TXT = 16
 
 
-_SIZES: Final = [bytes((size,)) for size in range(_LONGEST_LABEL + 1)]
 _TAILS: Final = {kind: b"\0" + struct.pack("!HH", kind, _IN) for kind in RecordType}
 
 
@@ -85,14 +86,29 @@ class _Record(NamedTuple):
 
 def question(name: str, kind: RecordType) -> bytes:
     """The question section for a name in presentation form, without escapes. Raises MalformedError."""
+    # a list is asked about one address after the other: what follows four labels is mostly the same
+    parts = name.split(".", _FRONT)
+    rest = _wire(parts.pop()) if len(parts) > _FRONT else b""
+    wire = _wire(".".join(parts)) if len(parts) < _FRONT else b"".join(map(_label, parts))
+    if len(wire) + len(rest) >= _LONGEST_NAME:
+        raise MalformedError("a DNS name has 255 bytes at most")
+    return wire + rest + _TAILS[kind]
+
+
+@lru_cache(maxsize=4_096)
+def _label(text: str) -> bytes:
     try:
-        labels = name.removesuffix(".").encode("ascii").split(b".")
+        label = text.encode("ascii")
     except UnicodeEncodeError:
         raise MalformedError("a DNS name must be ASCII") from None
-    sizes = [len(label) for label in labels]
-    if not min(sizes) or max(sizes) > _LONGEST_LABEL or sum(sizes) + len(sizes) >= _LONGEST_NAME:
-        raise MalformedError("a DNS name has labels of 1 to 63 bytes, and 255 bytes at most")
-    return b"".join([_SIZES[len(label)] + label for label in labels]) + _TAILS[kind]
+    if not 0 < len(label) <= _LONGEST_LABEL:
+        raise MalformedError("a DNS name has labels of 1 to 63 bytes")
+    return bytes((len(label),)) + label
+
+
+@lru_cache(maxsize=1_024)
+def _wire(name: str) -> bytes:
+    return b"".join(_label(label) for label in name.removesuffix(".").split("."))
 
 
 def query(identity: int, asked: bytes) -> bytes:

@@ -23,6 +23,9 @@ class Pace:
         self._largest = float(window)
         self._window = float(window)
         self._longest_wait = max(longest_wait, FIRST_WAIT)
+        self.wait = FIRST_WAIT
+        """Seconds after which an unanswered question is sent again for the first time."""
+
         self._smooth: float | None = None
         self._spread = 0.0
         self._shrunk_at = float("-inf")
@@ -35,16 +38,14 @@ class Pace:
         """Whether the next question has to wait."""
         return self.open >= self._window
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the newest question was not answered."""
+        return self._silences > 0
+
     def is_silent(self, now: float) -> bool:
         """Whether another server should be preferred; every half minute this one gets another chance."""
         return self._silences >= _SILENCES and now - self._silent_at < _RETRIED_AFTER
-
-    @property
-    def wait(self) -> float:
-        """Seconds after which an unanswered question is sent again for the first time."""
-        if self._smooth is None:
-            return FIRST_WAIT
-        return min(max(self._smooth + 4 * self._spread, FIRST_WAIT), self._longest_wait)
 
     def answered(self, took: float) -> None:
         """An answer came, `took` seconds after the question was sent first."""
@@ -52,9 +53,10 @@ class Pace:
         self._window = min(self._largest, self._window + 1 / self._window)
         if self._smooth is None:
             self._smooth, self._spread = took, took / 2
-            return
-        self._spread += (abs(took - self._smooth) - self._spread) / 4
-        self._smooth += (took - self._smooth) / 8
+        else:
+            self._spread += (abs(took - self._smooth) - self._spread) / 4
+            self._smooth += (took - self._smooth) / 8
+        self.wait = min(max(self._smooth + 4 * self._spread, FIRST_WAIT), self._longest_wait)
 
     def lost(self, now: float) -> None:
         """A question had to be sent again. One burst of losses shrinks the window once."""

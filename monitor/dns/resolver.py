@@ -10,13 +10,13 @@ from monitor.dns.client import DnsClient
 from monitor.dns.message import Address, MalformedError, Rcode, RecordType, Reply
 from monitor.resolver import Answer, AnswerKind, answer_of_records
 
+_NOERROR, _NXDOMAIN = int(Rcode.NOERROR), int(Rcode.NXDOMAIN)
 _KINDS: Final[dict[int, AnswerKind]] = {
     Rcode.SERVFAIL: AnswerKind.SERVFAIL,
     Rcode.REFUSED: AnswerKind.REFUSED,
 }
 _STATUSES: Final[dict[int, int]] = {
     Rcode.SERVFAIL: aiodns_error.ARES_ESERVFAIL,
-    Rcode.NXDOMAIN: aiodns_error.ARES_ENOTFOUND,
     Rcode.REFUSED: aiodns_error.ARES_EREFUSED,
     Rcode.NOTIMP: aiodns_error.ARES_ENOTIMP,
 }
@@ -57,17 +57,23 @@ class BuiltinResolver:
 
 
 class PydnsblResolver:
-    """What pydnsbl calls: `query(name, "A")` gives records or raises aiodns' DNSError."""
+    """What pydnsbl calls: `query(name, "A")` gives records or raises aiodns' DNSError.
+
+    "No such name" is None: pydnsbl makes that of the error anyway, and it is what most answers say.
+    """
 
     def __init__(self, settings: ResolverSettings) -> None:
         self._client = open_client(settings)
 
-    async def query(self, name: str, _kind: str) -> list[Address]:
+    async def query(self, name: str, _kind: str) -> list[Address] | None:
         """Raises aiodns.error.DNSError; its first argument is c-ares' word for what went wrong."""
         try:
             found = await self._client.ask(message.question(name, RecordType.A))
-            if found is not None and found.rcode == Rcode.NOERROR:
-                return message.addresses(found)
+            if found is not None:
+                if found.rcode == _NXDOMAIN:
+                    return None
+                if found.rcode == _NOERROR:
+                    return message.addresses(found)
         except MalformedError as error:
             raise aiodns_error.DNSError(aiodns_error.ARES_EBADRESP, str(error)) from None
         except OSError as error:
