@@ -25,6 +25,7 @@ from monitor.settings import MonitorSettings
 from monitor.watcher import Watcher
 from storage import database
 from storage.tables import ReadingRun
+from tidegate import process
 from tidegate.patrols import Patrols
 
 
@@ -94,6 +95,7 @@ def plain_pydnsbl(port: int, size: int) -> dict[str, Any]:
 
 def main(name: str, port: int, size: int) -> None:
     if name == "tidegate":
+        process.spare_the_collector()  # as the watch process does
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             found = runner.run(tidegate(port, size))
     else:

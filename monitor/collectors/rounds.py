@@ -9,7 +9,7 @@ from core.reading import Quality, Status
 from monitor.collectors import sweep
 from monitor.collectors.collected import Coverage, Doubt
 from monitor.collectors.etiquette import LONGEST_KEPT, Etiquette, Tempo, kept_for
-from monitor.collectors.rota import Attention, Rota
+from monitor.collectors.rota import Attention, Chosen, Rota
 from monitor.collectors.settings import DnsblSettings
 from monitor.collectors.sweep import ZoneSweep
 from monitor.collectors.zone_tests import ZoneTests
@@ -46,12 +46,12 @@ class Rounds:
         troubled: frozenset[IpAddress],
         tests: ZoneTests,
         tempo: Tempo,
-    ) -> dict[AskedZone, list[IpAddress]]:
+    ) -> dict[AskedZone, Chosen]:
         """Whom each zone is asked about now; zones whose turn it is not are left out."""
         self._adopt(tuple(dict.fromkeys(fleet)))
         here = frozenset(self._places[ip] for ip in troubled if ip in self._places)
         watched = Attention(attention.troubled | here, attention.busy)
-        found: dict[AskedZone, list[IpAddress]] = {}
+        found: dict[AskedZone, Chosen] = {}
         for zone in self._zones:
             if self._etiquette[zone.name].tempo is not tempo:
                 continue
@@ -61,7 +61,7 @@ class Rounds:
                 self._etiquette[zone.name], ttl, watched, self._settings.quiet_interval, now
             )
             if turn:
-                found[zone] = [self._fleet[place] for place in turn]
+                found[zone] = Chosen(self._fleet, turn)
         return found
 
     def note(self, swept: ZoneSweep, now: datetime) -> frozenset[IpAddress]:
@@ -72,14 +72,14 @@ class Rounds:
             rota.hurry()
         if swept.doubt is not None:
             return _NOBODY
+        if isinstance(swept.ips, Chosen):
+            rota.cleared(swept.ips.places, swept.clean, now)
         shaky = set()
-        for ip, said in swept.each():
-            place = self._places[ip]
-            if said.status is Status.UNKNOWN:
-                if ip in swept.answers:
-                    shaky.add(place)
-                continue
-            rota.answered(place, now, _keep(swept, ip) if said.is_listing else 0)
+        for ip in swept.answers:
+            if swept.verdict(ip).status is Status.UNKNOWN:
+                shaky.add(self._places[ip])
+            else:
+                rota.answered(self._places[ip], now, _keep(swept, ip))
         if failed:
             return _NOBODY  # it is the list, not these IPs
         return frozenset(self._fleet[place] for place in rota.persistent(frozenset(shaky), now))

@@ -24,7 +24,7 @@ def take_turns(rota: Rota, attention: Attention, rounds: int, manners: Etiquette
     found = []
     for number in range(rounds):
         now = NOW + number * HOUR
-        due = rota.due(manners, None, attention, SIX_HOURS, now)
+        due = list(rota.due(manners, None, attention, SIX_HOURS, now))
         for place in due:
             rota.answered(place, now)
         found.append(due)
@@ -70,7 +70,7 @@ def test_not_listed_holds_for_as_long_as_the_zone_says() -> None:
     rota = Rota(1, [0])
     for number, expected in ((0, [0]), (1, []), (2, []), (3, [0])):
         now = NOW + number * HOUR
-        due = rota.due(HOURLY, 3 * 3_600, Attention(), SIX_HOURS, now)
+        due = list(rota.due(HOURLY, 3 * 3_600, Attention(), SIX_HOURS, now))
         assert due == expected
         for place in due:
             rota.answered(place, now)
@@ -85,8 +85,8 @@ def test_a_listing_holds_for_its_own_time_to_live() -> None:
     rota.due(HOURLY, None, Attention(), SIX_HOURS, NOW)
     rota.answered(0, NOW, keep_seconds=2 * 3_600)
     rota.answered(1, NOW)
-    assert rota.due(HOURLY, None, Attention(), SIX_HOURS, NOW + HOUR) == [1]
-    assert rota.due(HOURLY, None, Attention(), SIX_HOURS, NOW + 2 * HOUR) == [0, 1]
+    assert list(rota.due(HOURLY, None, Attention(), SIX_HOURS, NOW + HOUR)) == [1]
+    assert list(rota.due(HOURLY, None, Attention(), SIX_HOURS, NOW + 2 * HOUR)) == [0, 1]
 
 
 def test_everybody_has_been_spoken_about_since_the_one_who_waited_longest() -> None:
@@ -113,11 +113,11 @@ def test_who_is_unknown_twice_in_a_row_is_recorded_and_waited_for_no_more() -> N
 
 def test_a_doubted_round_is_made_up_for_at_once() -> None:
     rota = Rota(1, [0])
-    assert rota.due(HOURLY, None, Attention(), SIX_HOURS, NOW) == [0]
+    assert list(rota.due(HOURLY, None, Attention(), SIX_HOURS, NOW)) == [0]
     minute_later = NOW + timedelta(minutes=1)
-    assert rota.due(HOURLY, None, Attention(), SIX_HOURS, minute_later) == []
+    assert list(rota.due(HOURLY, None, Attention(), SIX_HOURS, minute_later)) == []
     rota.hurry()
-    assert rota.due(HOURLY, None, Attention(), SIX_HOURS, minute_later) == [0]
+    assert list(rota.due(HOURLY, None, Attention(), SIX_HOURS, minute_later)) == [0]
 
 
 def zone(**more: object) -> Zone:
