@@ -6,6 +6,7 @@ default providers, its resolver replaced by the configured one, and `dnsbl_reque
 """
 
 import asyncio
+from contextlib import nullcontext
 from typing import Self
 
 import aiodns
@@ -13,9 +14,8 @@ import pydnsbl
 from aiodns import error as aiodns_error
 from pydnsbl.checker import DNSBLResponse
 
-from core.address import IpAddress, reversed_labels
 from monitor.collectors.settings import ResolverClient, ResolverSettings
-from monitor.collectors.zones import AskedZone, CatalogueProvider
+from monitor.collectors.zones import CatalogueProvider
 from monitor.dns.opening import open_for_pydnsbl
 from monitor.resolver import Answer, AnswerKind, answer_of_error, answer_of_records, deadline
 
@@ -23,10 +23,10 @@ _CLEAN = Answer(AnswerKind.NXDOMAIN)
 
 
 class _Checker(pydnsbl.DNSBLIpChecker):  # type: ignore[misc]
-    """pydnsbl's, but for the way to a query: addresses come as such, and need not be parsed again."""
+    """pydnsbl's, but for the way to a query: what comes is reversed already, once for all zones."""
 
-    def prepare_query(self, request: IpAddress) -> str:
-        return reversed_labels(request)
+    def prepare_query(self, request: str) -> str:
+        return request
 
 
 class DnsblChecker:
@@ -35,32 +35,33 @@ class DnsblChecker:
     def __init__(self, checker: _Checker, deadline: float | None) -> None:
         self._checker = checker
         self._deadline = deadline
-        self._providers: dict[str, CatalogueProvider] = {}
 
     @classmethod
-    async def opened(cls, settings: ResolverSettings, concurrency: int) -> Self:
+    async def opened(cls, settings: ResolverSettings) -> Self:
         """Build pydnsbl's checker in the running loop, and put the configured resolver under it.
 
         c-ares caches per channel and would hide a change for the TTL: hence a new one for each sweep.
         """
         loop = asyncio.get_running_loop()
-        checker = _Checker(providers=[], concurrency=concurrency, loop=loop)
+        checker = _Checker(providers=[], loop=loop)
         its_own: aiodns.DNSResolver = checker._resolver  # noqa: SLF001 - pydnsbl has no setting for it
         checker._resolver = open_for_pydnsbl(settings)  # noqa: SLF001
         await its_own.close()
+        # the sweeper's turns are the bound; a second one costs a tenth of a look-up
+        checker._semaphore = nullcontext()  # noqa: SLF001
         # c-ares is bounded from outside; our own client keeps its promise itself
         return cls(checker, deadline(settings) if settings.client is ResolverClient.AIODNS else None)
 
-    async def ask(self, ip: IpAddress, zone: AskedZone) -> Answer:
-        """One question, in bounded real time. Equal answers "not listed" are one object."""
-        provider = self._providers.get(zone.name)
-        if provider is None:
-            provider = self._providers[zone.name] = CatalogueProvider(zone)
+    async def ask(self, labels: str, provider: CatalogueProvider) -> Answer:
+        """One question, in bounded real time, about a reversed address (core.address.reversed_labels).
+
+        Equal answers "not listed" are one object.
+        """
         if self._deadline is None:
-            return _read(await self._checker.dnsbl_request(ip, provider))
+            return _read(await self._checker.dnsbl_request(labels, provider))
         try:
             async with asyncio.timeout(self._deadline):
-                return _read(await self._checker.dnsbl_request(ip, provider))
+                return _read(await self._checker.dnsbl_request(labels, provider))
         except TimeoutError:
             return Answer(AnswerKind.TIMEOUT)
 

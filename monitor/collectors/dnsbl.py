@@ -178,7 +178,7 @@ class DnsblCollector:
         """Ask the zones that passed their tests; the others are in doubt about everybody."""
         doubts = {z: sweep.doubt_after(self._tests.known(z)) for z in plan}
         tasks = [self._task(z, ips) for z, ips in plan.items() if doubts[z] is None]
-        checker = await DnsblChecker.opened(self._resolver, self._settings.concurrency)
+        checker = await DnsblChecker.opened(self._resolver)
         try:
             answered = {s.zone: s for s in await Sweeper(checker, self._settings, patience).run(tasks)}
         finally:

@@ -39,8 +39,10 @@ class Patience:
 
     def usable(self, zone: str) -> None:
         """An answer that meant something."""
-        if zone in self._failing:
-            del self._failing[zone]
+        self._silent_in_all = 0
+        if self._silent or self._failing:
+            self._silent.pop(zone, None)
+            self._failing.pop(zone, None)
 
     def useless(self, zone: str) -> None:
         """An answer that meant nothing."""
@@ -58,6 +60,8 @@ class Patience:
 
     def is_worth_asking(self, zone: str) -> bool:
         """Whether another question to this zone has a chance of an answer."""
+        if not self._silent and not self._left:
+            return True
         if zone in self._left or self.resolver_is_dead:
             return False
         return self._silent[zone] < self._zone_silences

@@ -87,7 +87,7 @@ class ResolverSettings(Settings):
         "again as often as the resolver's own pace suggests.",
     )  # fmt: skip
     window: int = Field(
-        default=128, ge=1, le=1_000,
+        default=200, ge=1, le=1_000,
         description="How many questions may be open at one name server; builtin alone, which asks for "
         "fewer while answers get lost.",
     )  # fmt: skip
@@ -184,7 +184,7 @@ class DnsblSettings(Settings):
     )
     extra_zones: list[ExtraZone] = Field(default=[], description="Lists that the catalogue does not know.")
     concurrency: int = Field(
-        default=128, ge=1, le=1_000, description="How many questions may be open at once in all."
+        default=200, ge=1, le=1_000, description="How many questions may be open at once in all."
     )
     zone_concurrency: int = Field(default=32, ge=1, le=1_000, description="How many may be open at one list.")
     manners: dict[str, ZoneManners] = Field(

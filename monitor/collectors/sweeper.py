@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from core.address import IpAddress
+from core.address import IpAddress, reversed_labels
 from core.reading import Status
 from monitor.collectors import fleet_guard
 from monitor.collectors.answers import classify
@@ -14,13 +15,15 @@ from monitor.collectors.lanes import Lane, Lanes
 from monitor.collectors.patience import Patience
 from monitor.collectors.settings import DnsblSettings
 from monitor.collectors.sweep import ZoneSweep
-from monitor.collectors.zones import AskedZone
+from monitor.collectors.zones import AskedZone, CatalogueProvider
 from monitor.resolver import Answer, AnswerKind
 
 Place = tuple[int, IpAddress]
 
+_LABELS_KEPT: Final = 8_192
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Task:
     """One zone and whom to ask about; `before`: whom it listed already, `vouched`: its news is believed."""
 
@@ -30,12 +33,14 @@ class Task:
     before: frozenset[IpAddress] = frozenset()
     vouched: bool = False
     name: str = field(init=False)
+    provider: CatalogueProvider = field(init=False)
     clean: bytearray = field(init=False)
     answers: dict[IpAddress, Answer] = field(default_factory=dict)
     news: int = 0
 
     def __post_init__(self) -> None:
         self.name = self.zone.name
+        self.provider = CatalogueProvider(self.zone)
         self.clean = bytearray(len(self.ips))
 
     def places(self, patience: Patience) -> Iterator[Place]:
@@ -56,18 +61,18 @@ class Sweeper:
         self._checker = checker
         self._settings = settings
         self._patience = patience
+        self._labels: dict[int, str] = {}
 
     async def run(self, tasks: Sequence[Task]) -> list[ZoneSweep]:
         """Ask everything. Bounded in real time: who does not answer is soon not asked any more."""
-        by_name = {task.zone.name: task for task in tasks}
-        lanes: Lanes[str, Place] = Lanes(
-            [Lane(t.zone.name, t.places(self._patience), t.etiquette.concurrency) for t in tasks]
+        lanes: Lanes[Task, Place] = Lanes(
+            [Lane(t, t.places(self._patience), t.etiquette.concurrency) for t in tasks]
         )
 
         async def work() -> None:
             while (turn := lanes.take()) is not None:
                 lane, (place, ip) = turn
-                await self._ask(by_name[lane.key], place, ip)
+                await self._ask(lane.key, place, ip)
                 lanes.give_back(lane)
 
         async with asyncio.TaskGroup() as group:
@@ -76,15 +81,25 @@ class Sweeper:
         return [task.result() for task in tasks]
 
     async def _ask(self, task: Task, place: int, ip: IpAddress) -> None:
-        answer = await self._checker.ask(ip, task.zone)
-        self._patience.note(task.name, answer.kind)
+        answer = await self._checker.ask(self._reversed(ip), task.provider)
         if answer.kind is AnswerKind.NXDOMAIN:
             task.clean[place] = 1
             self._patience.usable(task.name)
         else:
+            self._patience.note(task.name, answer.kind)
             self._look_at(task, place, ip, answer)
         if task.etiquette.gap:
             await asyncio.sleep(task.etiquette.gap)
+
+    def _reversed(self, ip: IpAddress) -> str:
+        """All lists are asked about an IP at about the same time: its labels are made once for them."""
+        # by identity: an address computes its hash anew each time, which costs as much as the labels do
+        found = self._labels.get(id(ip))
+        if found is None:
+            if len(self._labels) >= _LABELS_KEPT:
+                self._labels.clear()
+            found = self._labels[id(ip)] = reversed_labels(ip)
+        return found
 
     def _look_at(self, task: Task, place: int, ip: IpAddress, answer: Answer) -> None:
         """Anything but "no such name" is looked at at once: it may be a reason to stop asking."""

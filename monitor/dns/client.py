@@ -109,7 +109,7 @@ class DnsClient:
 
         Raises OSError when no socket can be opened at all.
         """
-        number = self._preferred()
+        number = self._preferred() if self._servers[0].pace.is_doubtful else 0
         server = self._servers[number]
         if server.waiting or server.pace.is_full:
             await server.enter()
@@ -153,15 +153,13 @@ class DnsClient:
     def received(self, number: int, pending: Asked, found: Reply) -> None:
         """A socket of server `number` hands in an answer that belongs to a question."""
         self._servers[number].pace.answered(self._loop.time() - pending.sent_at)
-        if exchange.is_failure(found) and pending.attempts < len(self._servers):
+        if found.rcode and exchange.is_failure(found) and pending.attempts < len(self._servers):
             pending.failed = found
             self._send(pending, elsewhere=True)
             return
         _hand(pending, found)
 
     def _preferred(self) -> int:
-        if not self._servers[0].pace.is_doubtful:
-            return 0
         now = self._loop.time()
         return next((n for n, server in enumerate(self._servers) if not server.pace.is_silent(now)), 0)
 

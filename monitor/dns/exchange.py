@@ -5,9 +5,9 @@ the question that were sent (RFC 5452 section 9). Anything else is as if it had 
 """
 
 import heapq
+from array import array
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Generic, TypeVar
 
@@ -27,29 +27,41 @@ class Identities:
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
         self._entropy = entropy
-        self._pool = b""
-        self._place = 0
+        self._pool = array("H")
 
     def next(self) -> int:
-        if self._place >= len(self._pool):
-            self._pool, self._place = self._entropy(1_024), 0
-        self._place += 2
-        return self._pool[self._place - 2] << 8 | self._pool[self._place - 1]
+        if not self._pool:
+            self._pool.frombytes(self._entropy(1_024))
+        return self._pool.pop()
 
 
-@dataclass(slots=True, eq=False)
 class Pending(Generic[Waiter]):
     """A question on its way. `places` are the ports and ids under which an answer to it is accepted."""
 
-    question: bytes
-    waiter: Waiter
-    sent_at: float
-    deadline: float
-    attempts: int = 0
-    server: int = 0
-    failed: Reply | None = None
-    places: "list[tuple[Port[Waiter], int]]" = field(default_factory=list)
-    done: bool = False
+    __slots__ = (
+        "attempts",
+        "deadline",
+        "done",
+        "failed",
+        "places",
+        "question",
+        "sent_at",
+        "server",
+        "waiter",
+    )
+
+    def __init__(
+        self, question: bytes, waiter: Waiter, sent_at: float, deadline: float, server: int = 0
+    ) -> None:
+        self.question = question
+        self.waiter = waiter
+        self.sent_at = sent_at
+        self.deadline = deadline
+        self.server = server
+        self.attempts = 0
+        self.failed: Reply | None = None
+        self.places: list[tuple[Port[Waiter], int]] = []
+        self.done = False
 
 
 class Port(Generic[Waiter]):
@@ -81,11 +93,13 @@ class Port(Generic[Waiter]):
 
     def match(self, packet: bytes, peer: Peer) -> tuple[Pending[Waiter], Reply] | None:
         """The question that this packet answers; None for what nobody asked for."""
-        if peer[:2] != self.peer or len(packet) < message.HEADER.size:
+        if len(packet) < message.HEADER.size or (peer != self.peer and peer[:2] != self.peer):
             return None
-        pending = self._waiting.get(message.identity(packet))
-        found = message.reply(packet, pending.question) if pending else None
-        return (pending, found) if pending and found else None
+        pending = self._waiting.get(packet[0] << 8 | packet[1])
+        if pending is None:
+            return None
+        found = message.reply(packet, pending.question)
+        return (pending, found) if found else None
 
     def remove(self, identity: int) -> None:
         self._waiting.pop(identity, None)

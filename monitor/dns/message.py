@@ -6,7 +6,6 @@ an answer to us at all; its records are read only when somebody wants them. What
 """
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from ipaddress import IPv4Address
@@ -16,10 +15,15 @@ HEADER: Final = struct.Struct("!HHHHHH")
 _RECORD: Final = struct.Struct("!HHIH")
 _IN: Final = 1
 _FOREIGN: Final = 0
-_RECURSION_DESIRED: Final = 0x0100
-_RESPONSE: Final = 0x8000
-_OPCODE: Final = 0x7800
-_TRUNCATED: Final = 0x0200
+_ASKING: Final = struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0)
+"""What follows the id of a query: recursion desired, one question."""
+
+_KIND: Final = 0xF8
+"""In the third byte: response or query, and the opcode."""
+
+_RESPONSE: Final = 0x80
+_TRUNCATED: Final = 0x02
+_ONE: Final = b"\0\1"
 _POINTER: Final = 0xC0
 _FRONT: Final = 4
 _LONGEST_NAME: Final = 255
@@ -66,8 +70,7 @@ class Address(NamedTuple):
     ttl: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A reply whose header and question were found right; `body` is where its records begin."""
 
     rcode: int
@@ -113,7 +116,7 @@ def _wire(name: str) -> bytes:
 
 def query(identity: int, asked: bytes) -> bytes:
     """A whole query: one question, recursion desired."""
-    return HEADER.pack(identity, _RECURSION_DESIRED, 1, 0, 0, 0) + asked
+    return identity.to_bytes(2) + _ASKING + asked
 
 
 def identity(packet: bytes) -> int:
@@ -125,16 +128,14 @@ def identity(packet: bytes) -> int:
 
 def reply(packet: bytes, asked: bytes) -> Reply | None:
     """The packet as a reply to a question, or None when it is not one. The id is the caller's business."""
-    if len(packet) < HEADER.size:
+    body = 12 + len(asked)
+    if len(packet) < body or packet[2] & _KIND != _RESPONSE or packet[4:6] != _ONE:
         return None
-    _, flags, questions, *_ = HEADER.unpack_from(packet)
-    body = HEADER.size + len(asked)
-    echoed = packet[HEADER.size : body]
+    echoed = packet[12:body]
     # names are compared without case: some servers answer in the case that they keep (RFC 4343)
-    same = echoed == asked or echoed.lower() == asked.lower()
-    if not flags & _RESPONSE or flags & _OPCODE or questions != 1 or not same:
+    if echoed != asked and echoed.lower() != asked.lower():
         return None
-    return Reply(flags & 0x000F, bool(flags & _TRUNCATED), packet, body)
+    return Reply(packet[3] & 0x0F, packet[2] & _TRUNCATED != 0, packet, body)
 
 
 def addresses(answer: Reply) -> list[Address]:

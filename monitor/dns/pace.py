@@ -14,6 +14,8 @@ SMALLEST_WINDOW: Final = 16
 _SHRINK: Final = 0.75
 _SILENCES: Final = 3
 _RETRIED_AFTER: Final = 30.0
+_SAMPLED: Final = 16
+"""Of the answers of a server that keeps up, one in so many is timed."""
 
 
 class Pace:
@@ -29,6 +31,10 @@ class Pace:
         self._smooth: float | None = None
         self._spread = 0.0
         self._shrunk_at = float("-inf")
+        self.is_doubtful = False
+        """Whether a question was not answered since the newest answer."""
+
+        self._answers = -1
         self._silences = 0
         self._silent_at = 0.0
         self.open = 0
@@ -38,11 +44,6 @@ class Pace:
         """Whether the next question has to wait."""
         return self.open >= self._window
 
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether the newest question was not answered."""
-        return self._silences > 0
-
     def is_silent(self, now: float) -> bool:
         """Whether another server should be preferred; every half minute this one gets another chance."""
         return self._silences >= _SILENCES and now - self._silent_at < _RETRIED_AFTER
@@ -50,6 +51,10 @@ class Pace:
     def answered(self, took: float) -> None:
         """An answer came, `took` seconds after the question was sent first."""
         self._silences = 0
+        self.is_doubtful = False
+        self._answers += 1
+        if self._answers % _SAMPLED and took < self.wait and self._window >= self._largest:
+            return
         self._window = min(self._largest, self._window + 1 / self._window)
         if self._smooth is None:
             self._smooth, self._spread = took, took / 2
@@ -68,4 +73,5 @@ class Pace:
     def given_up(self, now: float) -> None:
         """A question was not answered at all, or has to be taken elsewhere."""
         self._silences += 1
+        self.is_doubtful = True
         self._silent_at = now

@@ -58,9 +58,9 @@ def test_a_settled_question_takes_no_second_answer() -> None:
 
 
 def test_an_id_that_is_in_use_is_not_given_twice() -> None:
-    one = port(entropy=b"\0\1\0\1\0\1\0\2")
+    one = port(entropy=b"\2\2\1\1\1\1")
     first, second = one.place(pending()), one.place(pending())
-    assert (message.identity(first), message.identity(second)) == (1, 2)
+    assert (message.identity(first), message.identity(second)) == (0x0101, 0x0202)
 
 
 def test_ids_use_all_sixteen_bits() -> None:
