@@ -60,7 +60,7 @@ def spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, 20, 50)
+    gc.set_threshold(_YOUNG)
 
 
 def fast_loop() -> LoopFactory | None:

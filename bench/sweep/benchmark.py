@@ -1,6 +1,6 @@
 """One run: the same rbldnsd, the same names, everybody in turn. Prints `name: value` lines.
 
-python -m bench.sweep.benchmark             65,536 IPs on 28 lists, about two minutes
+python -m bench.sweep.benchmark             65,536 IPs on the 27 usual lists for IPv4, some minutes
 python -m bench.sweep.benchmark --short     a check that it works; its figures mean nothing
 
 pydnsbl is given a part of the fleet: it starts every question at once, and all of them would not fit.

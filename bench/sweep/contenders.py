@@ -35,7 +35,10 @@ async def tidegate(port: int, size: int) -> dict[str, Any]:
         engine = database.open_database(f"sqlite:///{folder}/bench.db")
         database.upgrade(engine)
         resolver = ResolverSettings(nameservers=[f"127.0.0.1:{port}"])
-        settings = MonitorSettings(resolver=resolver, dnsbl=DnsblSettings(manners=_unhurried()))
+        settings = MonitorSettings(
+            resolver=resolver,
+            dnsbl=DnsblSettings(zones=[z.zone for z in lists.zones()], manners=_unhurried()),
+        )
         clock = ManualClock()
         collector = DnsblCollector(settings.dnsbl, resolver)
         watcher = Watcher(engine, clock, settings)

@@ -63,9 +63,9 @@ class Attention:
 class Rota:
     """One list's turns over one fleet. Moments are kept as whole seconds."""
 
-    def __init__(self, fleet: int, places: Sequence[int]) -> None:
-        """`fleet` is how many IPs there are, `places` which of them the list is about."""
-        self._places = array("I", places)
+    def __init__(self, fleet: int, places: Places) -> None:
+        """`fleet` is how many IPs there are, `places` which of them the list is about; lists may share it."""
+        self._places = places
         self._asked = array("I", bytes(4 * fleet))
         self._keep: dict[int, int] = {}
         self._round_at: datetime | None = None
@@ -100,6 +100,8 @@ class Rota:
         if len(found) > room:
             waited = sorted(found, key=lambda place: (place not in attention.troubled, asked[place]))
             found = array("I", waited[: int(room)])
+        elif len(found) == len(self._places):
+            found = self._places
         self._round_at = now
         return found
 

@@ -1,5 +1,6 @@
 """Plans the rounds of all lists over one fleet, and sums each up for those who keep the records."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -110,11 +111,12 @@ class Rounds:
             return
         self._fleet = fleet
         self._places = {ip: place for place, ip in enumerate(fleet)}
-        self._rotas = {zone.name: self._rota(zone) for zone in self._zones}
-
-    def _rota(self, zone: AskedZone) -> Rota:
-        places = [place for place, ip in enumerate(self._fleet) if zone.entry.covers(ip)]
-        return Rota(len(self._fleet), places)
+        families = {(z.entry.ipv4, z.entry.ipv6): z.entry for z in self._zones}
+        covered = {
+            family: array("I", (place for place, ip in enumerate(fleet) if entry.covers(ip)))
+            for family, entry in families.items()
+        }
+        self._rotas = {z.name: Rota(len(fleet), covered[z.entry.ipv4, z.entry.ipv6]) for z in self._zones}
 
 
 def _doubt(swept: ZoneSweep) -> Doubt | None:

@@ -1,5 +1,6 @@
 """Whose turn it is at which list, and how politely: rota, etiquette and lanes."""
 
+from array import array
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,23 +34,23 @@ def take_turns(rota: Rota, attention: Attention, rounds: int, manners: Etiquette
 
 def test_troubled_and_busy_ips_are_asked_about_in_every_round_and_quiet_ones_seldom() -> None:
     attention = Attention(troubled=frozenset({3}), busy=frozenset({1}))
-    turns = take_turns(Rota(5, range(5)), attention, 12)
+    turns = take_turns(Rota(5, array("I", range(5))), attention, 12)
     assert turns[0] == [0, 1, 2, 3, 4]
     assert all(turn == [1, 3] for number, turn in enumerate(turns) if number not in {0, 6})
     assert turns[6] == [0, 1, 2, 3, 4]
 
 
 def test_where_nothing_is_known_about_traffic_everybody_is_asked_about() -> None:
-    assert take_turns(Rota(3, range(3)), Attention(), 3) == [[0, 1, 2]] * 3
+    assert take_turns(Rota(3, array("I", range(3))), Attention(), 3) == [[0, 1, 2]] * 3
 
 
 def test_a_list_is_asked_only_about_the_ips_that_it_covers() -> None:
-    assert take_turns(Rota(4, [1, 3]), Attention(), 1) == [[1, 3]]
+    assert take_turns(Rota(4, array("I", [1, 3])), Attention(), 1) == [[1, 3]]
 
 
 def test_a_daily_allowance_is_spread_and_whoever_waited_longest_comes_first() -> None:
     thrifty = Etiquette(HOUR, 10, per_day=48)
-    turns = take_turns(Rota(6, range(6)), Attention(troubled=frozenset({5})), 4, thrifty)
+    turns = take_turns(Rota(6, array("I", range(6))), Attention(troubled=frozenset({5})), 4, thrifty)
     assert [len(turn) for turn in turns] == [2, 2, 2, 2]
     assert all(5 in turn for turn in turns)
     assert {place for turn in turns for place in turn} == {0, 1, 2, 3, 5}
@@ -57,7 +58,7 @@ def test_a_daily_allowance_is_spread_and_whoever_waited_longest_comes_first() ->
 
 def test_no_list_is_asked_more_than_its_allowance_in_a_day() -> None:
     thrifty = Etiquette(HOUR, 10, per_day=100)
-    turns = take_turns(Rota(1_000, range(1_000)), Attention(), 24, thrifty)
+    turns = take_turns(Rota(1_000, array("I", range(1_000))), Attention(), 24, thrifty)
     assert 90 <= sum(map(len, turns)) <= 100
 
 
@@ -67,7 +68,7 @@ def test_a_list_that_wants_pauses_is_not_asked_longer_than_half_a_round() -> Non
 
 
 def test_not_listed_holds_for_as_long_as_the_zone_says() -> None:
-    rota = Rota(1, [0])
+    rota = Rota(1, array("I", [0]))
     for number, expected in ((0, [0]), (1, []), (2, []), (3, [0])):
         now = NOW + number * HOUR
         due = list(rota.due(HOURLY, 3 * 3_600, Attention(), SIX_HOURS, now))
@@ -81,7 +82,7 @@ def test_a_zone_cannot_make_itself_unasked_for_more_than_a_day() -> None:
 
 
 def test_a_listing_holds_for_its_own_time_to_live() -> None:
-    rota = Rota(2, [0, 1])
+    rota = Rota(2, array("I", [0, 1]))
     rota.due(HOURLY, None, Attention(), SIX_HOURS, NOW)
     rota.answered(0, NOW, keep_seconds=2 * 3_600)
     rota.answered(1, NOW)
@@ -90,7 +91,7 @@ def test_a_listing_holds_for_its_own_time_to_live() -> None:
 
 
 def test_everybody_has_been_spoken_about_since_the_one_who_waited_longest() -> None:
-    rota = Rota(3, range(3))
+    rota = Rota(3, array("I", range(3)))
     rota.answered(0, NOW)
     rota.answered(1, NOW + HOUR)
     assert rota.whole_at is None
@@ -101,7 +102,7 @@ def test_everybody_has_been_spoken_about_since_the_one_who_waited_longest() -> N
 
 
 def test_who_is_unknown_twice_in_a_row_is_recorded_and_waited_for_no_more() -> None:
-    rota = Rota(2, range(2))
+    rota = Rota(2, array("I", range(2)))
     rota.answered(0, NOW)
     assert rota.persistent(frozenset({1}), NOW) == frozenset()
     assert rota.whole_at is None
@@ -112,7 +113,7 @@ def test_who_is_unknown_twice_in_a_row_is_recorded_and_waited_for_no_more() -> N
 
 
 def test_a_doubted_round_is_made_up_for_at_once() -> None:
-    rota = Rota(1, [0])
+    rota = Rota(1, array("I", [0]))
     assert list(rota.due(HOURLY, None, Attention(), SIX_HOURS, NOW)) == [0]
     minute_later = NOW + timedelta(minutes=1)
     assert list(rota.due(HOURLY, None, Attention(), SIX_HOURS, minute_later)) == []
