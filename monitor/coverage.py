@@ -59,13 +59,15 @@ def readings_of(
     return [r for one in collected.coverage for r in _own(one, wanted.get(one.metric, set()))]
 
 
-def note(session: Session, collected: Collected) -> None:
-    """Write the rows of the lists that were asked, and who is watched."""
-    if not collected.coverage:
-        return
+def watch(session: Session, collected: Collected) -> None:
+    """Write down who is watched since this round; needed when the fleet may be another than it was."""
     begun = min(one.at for one in collected.coverage)
     # rotas keep whole seconds
     stored.watch(session, collected.fleet, begun.replace(microsecond=0))
+
+
+def note(session: Session, collected: Collected) -> None:
+    """Write the rows of the lists that were asked."""
     known = stored.load(session)
     for one in collected.coverage:
         row = known.get((Source.DNSBL, one.metric))

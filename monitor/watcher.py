@@ -5,7 +5,7 @@ incidents and who is to be told.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -75,6 +75,7 @@ class Watcher:
         self._settings = settings
         self._watching_since = clock.now()
         self._blind_checked: datetime | None = None
+        self._watched: Sequence[IpAddress] | None = None
 
     def take(self, collected: Collected) -> WatchResult:
         """Record one round, judge every series that it touched, and tell what is due."""
@@ -82,7 +83,7 @@ class Watcher:
         with database.session(self._engine) as session:
             _note_health(session, collected, now)
             touched = _record(session, self._completed(session, collected))
-            coverage.note(session, collected)
+            self._note_coverage(session, collected)
             findings = [f for one in touched for f in self._judge(session, one)]
             changes = self._apply(session, findings, now)
             mails = announce.announce(session, now, self._settings.notifications)
@@ -97,6 +98,14 @@ class Watcher:
             mails = announce.announce(session, now, self._settings.notifications)
         _log(changes)
         return WatchResult(changes=changes, mails=mails)
+
+    def _note_coverage(self, session: Session, collected: Collected) -> None:
+        if not collected.coverage:
+            return
+        if collected.fleet is not self._watched:
+            coverage.watch(session, collected)
+            self._watched = collected.fleet
+        coverage.note(session, collected)
 
     def _completed(self, session: Session, collected: Collected) -> list[Reading]:
         """What was brought, and what a summary says about series that have readings of their own."""
