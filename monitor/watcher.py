@@ -87,6 +87,8 @@ class Watcher:
             findings = [f for one in touched for f in self._judge(session, one)]
             changes = self._apply(session, findings, now)
             mails = announce.announce(session, now, self._settings.notifications)
+        if collected.coverage:
+            self._watched = collected.fleet
         _log(changes)
         return WatchResult(_look_again(findings), changes, mails)
 
@@ -104,7 +106,6 @@ class Watcher:
             return
         if collected.fleet is not self._watched:
             coverage.watch(session, collected)
-            self._watched = collected.fleet
         coverage.note(session, collected)
 
     def _completed(self, session: Session, collected: Collected) -> list[Reading]:
