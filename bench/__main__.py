@@ -15,6 +15,7 @@ from bench.options import Form, Options
 from bench.relay import benchmark as relay
 from bench.relay import report
 from bench.relay.errors import BenchError
+from bench.sweep import benchmark as sweep
 
 Figures = Iterable[tuple[str, float | str]]
 Benchmark = Callable[[Options], Figures]
@@ -24,6 +25,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "depth": depth.run,
     "limiters": limiters.run,
     "wakeups": wakeups.run,
+    "sweep": sweep.run,
 }
 
 

@@ -34,7 +34,10 @@ def contains(networks: Iterable[IpNetwork], address: IpAddress) -> bool:
 
 def reversed_labels(address: IpAddress) -> str:
     """The address as a DNS list wants it (RFC 5782 section 2.1 and 2.4): `7.113.0.203`, or 32 nibbles."""
-    return address.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
+    if address.version == 4:
+        bits = int(address)
+        return f"{bits & 255}.{bits >> 8 & 255}.{bits >> 16 & 255}.{bits >> 24}"
+    return address.reverse_pointer.removesuffix(".ip6.arpa")
 
 
 def parse_ip(text: str) -> IpAddress:

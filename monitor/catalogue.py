@@ -64,7 +64,8 @@ class Zone(BaseModel):
 
     `zone` may hold `{key}`. `codes` maps the addresses that it answers to what they mean; `severity` holds
     for all of them but those in `code_severity`. `test_listed` and `test_not_listed` are the addresses of
-    RFC 5782 section 5; None: the zone has no such entry.
+    RFC 5782 section 5; None: the zone has no such entry. `per_day`, `gap_ms` (between two questions) and
+    `concurrency` are what the list asks of those who ask, where it is known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,6 +96,9 @@ class Zone(BaseModel):
     lookup_url: str | None = None
     expiry: str = ""
     volume_policy: str = ""
+    per_day: int | None = None
+    gap_ms: int = 0
+    concurrency: int | None = None
     notes: str = ""
     sources: tuple[str, ...] = ()
 

@@ -5,7 +5,7 @@ incidents and who is to be told.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,7 +17,7 @@ from core.address import IpAddress
 from core.clock import Clock
 from core.incident import Incident, Severity
 from core.reading import Reading, Source, Status
-from monitor import health
+from monitor import coverage, health
 from monitor.alerts import evidence
 from monitor.collectors.collected import Collected
 from monitor.detection import access, blind, detect
@@ -26,6 +26,7 @@ from monitor.incidents import record
 from monitor.incidents.lifecycle import Move
 from monitor.notifications import announce
 from monitor.settings import MonitorSettings
+from storage import coverage as stored_coverage
 from storage import database, incidents, readings, snds
 from storage import health as stored_health
 from storage.readings import Recorded
@@ -75,18 +76,22 @@ class Watcher:
         self._settings = settings
         self._watching_since = clock.now()
         self._blind_checked: datetime | None = None
+        self._watched: Sequence[IpAddress] | None = None
 
     def take(self, collected: Collected) -> WatchResult:
         """Record one round, judge every series that it touched, and tell what is due."""
         now = self._clock.now()
         with database.session(self._engine) as session:
             _note_health(session, collected, now)
-            touched = _record(session, collected.readings)
+            touched = _record(session, self._completed(session, collected))
             _keep_activity(session, collected)
+            self._note_coverage(session, collected)
             findings = [f for one in touched for f in self._judge(session, one)]
             findings += access.findings(collected.access, now)
             changes = self._apply(session, findings, now)
             mails = announce.announce(session, now, self._settings.notifications)
+        if collected.coverage:
+            self._watched = collected.fleet
         _log(changes)
         return WatchResult(_look_again(findings), changes, mails)
 
@@ -99,6 +104,22 @@ class Watcher:
             mails = announce.announce(session, now, self._settings.notifications)
         _log(changes)
         return WatchResult(changes=changes, mails=mails)
+
+    def _note_coverage(self, session: Session, collected: Collected) -> None:
+        if not collected.coverage:
+            return
+        if collected.fleet is not self._watched:
+            coverage.watch(session, collected)
+        coverage.note(session, collected)
+
+    def _completed(self, session: Session, collected: Collected) -> list[Reading]:
+        """What was brought, and what a summary says about series that have readings of their own."""
+        settled = coverage.settled_when(self._settings.detection.dnsbl)
+        for reading in coverage.before(session, collected.readings, settled):
+            readings.record(session, reading)
+        open_series = [(i.ip, i.source, i.metric) for i in incidents.open_incidents(session)]
+        summed_up = coverage.readings_of(session, collected, settled, open_series)
+        return [*collected.readings, *summed_up]
 
     def _judge(self, session: Session, touched: "Touched") -> list[Finding]:
         ip, source, metric = touched.series
@@ -124,10 +145,16 @@ class Watcher:
             return []
         self._blind_checked = now
         enabled = self._enabled()
-        sights = [_sight(session, newest) for newest in readings.latest(session) if newest.source in enabled]
+        rows = stored_coverage.load(session)
+        sights = [
+            _sight(session, newest)
+            for newest in readings.latest(session)
+            if newest.source in enabled and (newest.source, newest.metric) not in rows
+        ]
+        cadences = {unit: row.cadence for unit, row in rows.items()}
         sources = [health.from_row(row) for row in stored_health.load_all(session)]
         kept = [s for s in sources if blind.source_of(s.name) in enabled]
-        return blind.blind(sights, kept, now, self._watching_since, self._settings.detection)
+        return blind.blind(sights, kept, now, self._watching_since, self._settings.detection, cadences)
 
     def _look_for_ends(self, session: Session, now: datetime) -> list[Finding]:
         """Alerts that ran out, and those that were over while they flapped."""

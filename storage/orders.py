@@ -22,13 +22,14 @@ class OrderKind(StrEnum):
     MODE = "use another mode for this scope"
     STOP = "change nothing anywhere"
     SILENCE = "send no mail about this"
+    BELIEVE = "believe this DNS list again"
 
 
 class NewOrder(BaseModel):
     """An order before it has a number. `source_ip` None: every IP.
 
-    `subject` is what a silence or an override is about (a fingerprint or a rule, `*` for all); `value` a
-    pin's rate or a mode's name.
+    `subject` is what a silence or an override is about (a fingerprint or a rule, `*` for all), or the list
+    to believe; `value` a pin's rate or a mode's name.
     """
 
     model_config = ConfigDict(frozen=True)

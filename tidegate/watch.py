@@ -16,11 +16,13 @@ from sqlalchemy import Engine
 
 from controller.drivers import tidegate as driver
 from controller.reconciler import Reconciler, TickReport
+from core.address import IpAddress
 from core.clock import Clock
 from core.reading import Reading
 from monitor.alerts.inbox import Inbox
 from monitor.collectors.collected import Collected
 from monitor.collectors.dnsbl import DnsblCollector
+from monitor.collectors.etiquette import Tempo
 from monitor.collectors.sender_score import SenderScoreCollector
 from monitor.collectors.snds import SndsCollector
 from monitor.notifications import plan_mail
@@ -33,6 +35,7 @@ from tidegate.alert_desk import AlertDesk
 from tidegate.config.load import Loaded
 from tidegate.config.model import Config
 from tidegate.jobs import Jobs, Work
+from tidegate.patrols import Patrols
 
 if TYPE_CHECKING:
     from tidegate.web.server import WebServer
@@ -51,7 +54,9 @@ Result = TypeVar("Result")
 def main(loaded: Loaded) -> int:
     """Run the monitor and the controller until a signal. Returns the exit code."""
     clock = process.clock_of(loaded)
-    return process.run("watch", loaded, lambda stop: Watch(loaded.config, clock).run(stop))
+    return process.run(
+        "watch", loaded, lambda stop: Watch(loaded.config, clock).run(stop), process.fast_loop()
+    )
 
 
 @dataclass(slots=True)
@@ -133,10 +138,7 @@ class Watch:
         monitor = self.config.monitor
         found: list[Collector] = []
         if monitor.dnsbl.enabled:
-            lists = DnsblCollector(monitor.dnsbl, monitor.resolver)
-            with database.reading(self._engine) as session:
-                lists.remember(readings.latest(session))
-            found.append(lists)
+            found.append(DnsblCollector(monitor.dnsbl, monitor.resolver))
         if monitor.sender_score.enabled:
             found.append(SenderScoreCollector(monitor.sender_score, monitor.resolver))
         if monitor.snds.enabled:
@@ -149,14 +151,13 @@ class Watch:
 
     def _plan_jobs(self, collectors: Sequence[Collector]) -> None:
         intervals = {
-            "dnsbl": self.config.monitor.dnsbl.interval,
             "sender-score": self.config.monitor.sender_score.interval,
             "snds": self.config.monitor.snds.interval,
         }
         for place, collector in enumerate(collectors):
             self._jobs.every(
                 f"collect:{collector.name}",
-                intervals[collector.name],
+                collector.cadence if isinstance(collector, DnsblCollector) else intervals[collector.name],
                 self._round_of(collector),
                 first=FIRST + STAGGER * place,
             )
@@ -173,12 +174,28 @@ class Watch:
 
     def _round_of(self, collector: Collector) -> Work:
         fleet = [source.address for source in self.config.source_ips]
+        if isinstance(collector, DnsblCollector):
+            return self._patrols(collector, fleet).one_round
 
         async def one_round() -> None:
             collected = await collector.collect(fleet, self.clock.now())
             await self._take_in(collector, collected)
 
         return one_round
+
+    def _patrols(self, lists: DnsblCollector, fleet: Sequence[IpAddress]) -> Patrols:
+        async def take_in(collected: Collected) -> None:
+            await self._take_in(lists, collected)
+
+        busy_from = self.config.monitor.dnsbl.busy_from
+        patrols = Patrols(lists, self._engine, self.clock, fleet, busy_from, self._at_desk, take_in)
+        patrols.begin()
+        self._jobs.every("approvals", TICK, patrols.heed, first=TICK)
+        if Tempo.PACED in lists.tempos:
+            self._jobs.every(
+                "collect:paced", lists.cadence, lambda: patrols.one_round(Tempo.PACED), first=TICK
+            )
+        return patrols
 
     async def _take_in(self, collector: Collector, collected: Collected) -> None:
         """Detect; what changes is acted on at once, so that the first mail tells what was done about it."""

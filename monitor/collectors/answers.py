@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from typing import Final
 
 from core.reading import Quality, Status
 from monitor.catalogue import ListingSeverity, Zone
 from monitor.resolver import Answer, AnswerKind
+from storage.coverage import CLEAN
 
 _LOOPBACK = IPv4Network("127.0.0.0/8")
 _HURTS = {ListingSeverity.CRITICAL, ListingSeverity.HIGH, ListingSeverity.MEDIUM}
@@ -27,6 +29,9 @@ class Verdict:
         return bool(self.codes)
 
 
+NOT_LISTED: Final = Verdict(Status.GOOD, Quality.OK, CLEAN)
+
+
 def unknown(detail: str, quality: Quality = Quality.ERROR) -> Verdict:
     """We do not know, and why."""
     return Verdict(Status.UNKNOWN, quality, detail)
@@ -35,7 +40,7 @@ def unknown(detail: str, quality: Quality = Quality.ERROR) -> Verdict:
 def classify(zone: Zone, answer: Answer) -> Verdict:
     """Read an answer by the catalogue entry of the zone that gave it (RFC 5782 section 2.1)."""
     if answer.kind is AnswerKind.NXDOMAIN:
-        return Verdict(Status.GOOD, Quality.OK, "not listed")
+        return NOT_LISTED
     if answer.kind is not AnswerKind.ADDRESSES or not answer.addresses:
         return unknown(str(answer.kind))
     strange = [address for address in answer.addresses if IPv4Address(address) not in _LOOPBACK]

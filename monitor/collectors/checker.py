@@ -1,51 +1,76 @@
 """pydnsbl, behind one door: it asks the questions, we judge the answers.
 
 Its verdict (`.blacklisted`) calls any A record a listing, error codes and parked domains too, and its default
-list holds 18 dead zones of 42 (reference: signals.md 4). So: one checker, built inside the running loop, no
+list holds 18 dead zones of 42 (reference: signals.md 4). So: a checker built inside the running loop, no
 default providers, its resolver replaced by the configured one, and `dnsbl_request` alone.
 """
 
 import asyncio
+from contextlib import nullcontext
+from typing import Self
 
 import aiodns
 import pydnsbl
 from aiodns import error as aiodns_error
+from pydnsbl.checker import DNSBLResponse
 
-from core.address import IpAddress
-from monitor.collectors.settings import ResolverSettings
-from monitor.collectors.zones import AskedZone, CatalogueProvider
-from monitor.resolver import Answer, AnswerKind, answer_of_error, answer_of_records, deadline, open_channel
+from monitor.collectors.settings import ResolverClient, ResolverSettings
+from monitor.collectors.zones import CatalogueProvider
+from monitor.dns.opening import open_for_pydnsbl
+from monitor.resolver import Answer, AnswerKind, answer_of_error, answer_of_records, deadline
+
+_CLEAN = Answer(AnswerKind.NXDOMAIN)
+
+
+class _Checker(pydnsbl.DNSBLIpChecker):  # type: ignore[misc]
+    """pydnsbl's, but for the way to a query: what comes is reversed already, once for all zones."""
+
+    def prepare_query(self, request: str) -> str:
+        return request
 
 
 class DnsblChecker:
-    """Asks zones about IPs. Build it inside the running loop, once; `renew` before a sweep; `aclose` it."""
+    """Asks zones about IPs, over a channel that has cached nothing: open one for each sweep, and close it."""
 
-    def __init__(self, settings: ResolverSettings, concurrency: int) -> None:
-        self._settings = settings
-        self._deadline = deadline(settings)
-        self._checker = pydnsbl.DNSBLIpChecker(
-            providers=[], concurrency=concurrency, loop=asyncio.get_running_loop()
-        )
+    def __init__(self, checker: _Checker, deadline: float | None) -> None:
+        self._checker = checker
+        self._deadline = deadline
 
-    async def renew(self) -> None:
-        """Take a new channel: c-ares caches per channel and would hide a change for the TTL."""
-        before: aiodns.DNSResolver = self._checker._resolver  # noqa: SLF001 - pydnsbl has no setting for it
-        self._checker._resolver = open_channel(self._settings)  # noqa: SLF001
-        await before.close()
+    @classmethod
+    async def opened(cls, settings: ResolverSettings) -> Self:
+        """Build pydnsbl's checker in the running loop, and put the configured resolver under it.
 
-    async def ask(self, ip: IpAddress, zone: AskedZone) -> Answer:
-        """One question, in bounded real time."""
+        c-ares caches per channel and would hide a change for the TTL: hence a new one for each sweep.
+        """
+        loop = asyncio.get_running_loop()
+        checker = _Checker(providers=[], loop=loop)
+        its_own: aiodns.DNSResolver = checker._resolver  # noqa: SLF001 - pydnsbl has no setting for it
+        checker._resolver = open_for_pydnsbl(settings)  # noqa: SLF001
+        await its_own.close()
+        # the sweeper's turns are the bound; a second one costs a tenth of a look-up
+        checker._semaphore = nullcontext()  # noqa: SLF001
+        # c-ares is bounded from outside; our own client keeps its promise itself
+        return cls(checker, deadline(settings) if settings.client is ResolverClient.AIODNS else None)
+
+    async def ask(self, labels: str, provider: CatalogueProvider) -> Answer:
+        """One question, in bounded real time, about a reversed address (core.address.reversed_labels).
+
+        Equal answers "not listed" are one object.
+        """
+        if self._deadline is None:
+            return _read(await self._checker.dnsbl_request(labels, provider))
         try:
             async with asyncio.timeout(self._deadline):
-                response = await self._checker.dnsbl_request(str(ip), CatalogueProvider(zone))
+                return _read(await self._checker.dnsbl_request(labels, provider))
         except TimeoutError:
             return Answer(AnswerKind.TIMEOUT)
-        if isinstance(response.error, aiodns_error.DNSError):
-            return answer_of_error(response.error)
-        # pydnsbl keeps no error for NXDOMAIN, the one that means "not listed"
-        if response.response is None:
-            return Answer(AnswerKind.NXDOMAIN)
-        return answer_of_records(response.response)
 
     async def aclose(self) -> None:
         await self._checker._resolver.close()  # noqa: SLF001
+
+
+def _read(response: DNSBLResponse) -> Answer:
+    if isinstance(response.error, aiodns_error.DNSError):
+        return answer_of_error(response.error)
+    # pydnsbl keeps no error for NXDOMAIN, the one that means "not listed"
+    return _CLEAN if response.response is None else answer_of_records(response.response)

@@ -36,10 +36,15 @@ def judge(
 ) -> GuardVerdict:
     """Suspect when more than `share` of the `fleet`, and at least `minimum` IPs, are newly listed at once."""
     fresh = len(listed - before)
-    if fresh < minimum or fresh <= share * fleet:
+    if not is_too_many(fresh, fleet, share=share, minimum=minimum):
         return GuardVerdict(Guard.BELIEVED)
     return GuardVerdict(
         Guard.SUSPECT,
         f"newly lists {fresh} of {fleet} IPs in one sweep, more than {share:.0%}: "
         "the list is more likely broken than they all are",
     )
+
+
+def is_too_many(fresh: int, fleet: int, *, share: float, minimum: int) -> bool:
+    """Whether so many new listings at once say more about the list than about the IPs."""
+    return fresh >= minimum and fresh > share * fleet

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 Job = TypeVar("Job")
+Do = Callable[[Job], Awaitable[None]]
 
 
-async def run(jobs: Iterable[Job], do: Callable[[Job], Awaitable[None]], width: int) -> None:
+async def run(jobs: Iterable[Job], do: Do[Job], width: int) -> None:
     """Do all jobs, at most `width` at a time."""
     waiting = iter(jobs)
 

@@ -41,11 +41,12 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A self-test's result, why, and when it was taken."""
+    """A self-test's result, why, and when it was taken; `negative_ttl` is for how many seconds "no" holds."""
 
     trust: Trust
     reason: str
     at: datetime
+    negative_ttl: int | None = None
 
 
 def questions(zone: Zone, random_label: str) -> dict[Probe, str]:

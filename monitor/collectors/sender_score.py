@@ -17,8 +17,9 @@ from monitor.collectors import pool
 from monitor.collectors.collected import Collected
 from monitor.collectors.patience import Patience
 from monitor.collectors.settings import ResolverSettings, SenderScoreSettings
+from monitor.dns import opening
 from monitor.health import OutcomeKind, SourceOutcome
-from monitor.resolver import AiodnsResolver, Answer, AnswerKind, Resolver
+from monitor.resolver import Answer, AnswerKind, Resolver
 
 REFUSED_RANGE: Final = "127.255.255."
 _SCORE: Final = "127.0.4."
@@ -107,7 +108,7 @@ class SenderScoreCollector:
         open_resolver: Callable[[], Resolver] | None = None,
     ) -> None:
         self._settings = settings
-        self._open_resolver = open_resolver or (lambda: AiodnsResolver(resolver))
+        self._open_resolver = open_resolver or (lambda: opening.open_resolver(resolver))
 
     async def collect(self, ips: Sequence[IpAddress], now: datetime) -> Collected:
         """One reading per IPv4 address, for the present UTC day."""

@@ -1,6 +1,7 @@
 """What the operator may set about asking the sources."""
 
 from datetime import timedelta
+from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Self
 
@@ -50,8 +51,20 @@ def _nameserver(value: Any) -> Any:
 NameserverField = Annotated[Nameserver, BeforeValidator(_nameserver), PlainSerializer(str, return_type=str)]
 
 
+class ResolverClient(StrEnum):
+    """Who puts the questions on the wire."""
+
+    BUILTIN = "builtin"
+    AIODNS = "aiodns"
+
+
 class ResolverSettings(Settings):
     """The recursing resolver that DNS lists and Sender Score are asked through."""
+
+    client: ResolverClient = Field(
+        default=ResolverClient.BUILTIN,
+        description="builtin: our own UDP client, made for large fleets; aiodns: the c-ares library instead.",
+    )
 
     nameservers: list[NameserverField] = Field(
         default=[],
@@ -66,8 +79,15 @@ class ResolverSettings(Settings):
         default=timedelta(seconds=3), description="How long one try of one question may take (real time)."
     )
     tries: int = Field(
-        default=2, ge=1, le=5, description="How often a question is sent before it is given up."
-    )
+        default=2, ge=1, le=5,
+        description="How many times that long a question may take before it is given up; builtin sends it "
+        "again as often as the resolver's own pace suggests.",
+    )  # fmt: skip
+    window: int = Field(
+        default=200, ge=1, le=1_000,
+        description="How many questions may be open at one name server; builtin alone, which asks for "
+        "fewer while answers get lost.",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _one_port_each(self) -> Self:
@@ -117,11 +137,40 @@ class ExtraZone(Settings):
         )
 
 
+class ZoneManners(Settings):
+    """How one list wants to be asked; what is left out follows the catalogue."""
+
+    interval: Duration | None = Field(default=None, description="How often it is asked about an IP.")
+    concurrency: int | None = Field(
+        default=None, ge=1, le=1_000, description="How many questions may be open at once."
+    )
+    gap_ms: int | None = Field(
+        default=None, ge=0, description="A pause after each question, in real milliseconds."
+    )
+    per_day: int | None = Field(
+        default=None, ge=1, description="How many questions a day it tolerates; spread over all rounds."
+    )
+
+
 class DnsblSettings(Settings):
     """DNS lists of IP addresses."""
 
     enabled: bool = Field(default=True, description="Whether DNS lists are asked at all.")
-    interval: Duration = Field(default=timedelta(hours=1), description="How often every list is asked.")
+    interval: Duration = Field(
+        default=timedelta(hours=1),
+        description="How often a list is asked about IPs that send mail or are in trouble.",
+    )
+    minor_interval: Duration = Field(
+        default=timedelta(hours=24), description="The same for lists that are told about only (tier 3)."
+    )
+    quiet_interval: Duration = Field(
+        default=timedelta(hours=6), description="How often a list is asked about IPs that are quiet."
+    )
+    busy_from: int = Field(
+        default=100, ge=1,
+        description="An IP with fewer recipients than this in the last day is quiet. Where nothing is known "
+        "about traffic, nobody is.",
+    )  # fmt: skip
     zones: list[str] = Field(
         default=[], description="Catalogue zones to ask; empty means the catalogue's usual ones."
     )
@@ -131,7 +180,13 @@ class DnsblSettings(Settings):
         description="Subscriber keys by the end of the zone's name, such as dq.spamhaus.net.",
     )
     extra_zones: list[ExtraZone] = Field(default=[], description="Lists that the catalogue does not know.")
-    concurrency: int = Field(default=32, ge=1, le=200, description="How many questions may be open at once.")
+    concurrency: int = Field(
+        default=200, ge=1, le=1_000, description="How many questions may be open at once in all."
+    )
+    zone_concurrency: int = Field(default=32, ge=1, le=1_000, description="How many may be open at one list.")
+    manners: dict[str, ZoneManners] = Field(
+        default={}, description="How single lists want to be asked, by their names."
+    )
     self_test_interval: Duration = Field(
         default=timedelta(hours=4),
         description="How long a list stays trusted after it passed its self-test (RFC 5782).",

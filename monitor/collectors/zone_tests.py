@@ -58,7 +58,7 @@ class ZoneTests:
     def _judge(self, zone: AskedZone, answers: dict[Probe, Answer], now: datetime) -> None:
         before = self._known.get(zone.name)
         trust, reason = self_test.judge(zone.entry, answers)
-        after = self_test.merged(before, Examined(trust, reason, now))
+        after = self_test.merged(before, Examined(trust, reason, now, answers[Probe.RANDOM].ttl))
         self._known[zone.name] = after
         if after.trust is not Trust.PASSED and (before is None or before.trust is not after.trust):
             log.warning(

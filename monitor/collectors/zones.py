@@ -13,7 +13,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
 _SETTING = "monitor.dnsbl"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AskedZone:
     """A catalogue entry and the name it is asked under. `host` may hold a key: it is never shown."""
 

@@ -3,9 +3,10 @@
 One finding per source, not per IP, and one for all DNS lists when the resolver is what is broken.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from core.address import IpAddress
 from core.incident import IncidentKind, Rule, Severity
@@ -64,11 +65,13 @@ def blind(
     now: datetime,
     watching_since: datetime,
     rules: DetectionSettings,
+    cadences: Mapping[Unit, timedelta] = MappingProxyType({}),
 ) -> list[Finding]:
     """A finding for every source that is asked: ACTIVE where blind, CLEAR where it sees.
 
     Nothing is older than `watching_since`: after a pause of ours the sources get their time to answer. Until
     they have, they are SUSPECT, which starts nothing and ends nothing: a new start is no answer.
+    `cadences` are of sources that are asked more seldom than the rules expect: three of them are the bound.
     Series of SNDS are not looked at, because an IP that sends little has no rows there.
     """
     groups: dict[Unit, list[Sight]] = {}
@@ -76,15 +79,19 @@ def blind(
         if one.source in {Source.DNSBL, Source.SENDER_SCORE}:
             groups.setdefault((one.source, one.metric if one.source is Source.DNSBL else ""), []).append(one)
     health = {unit: h for h in sources if (unit := _unit(h.name)) and _is_asked(h, watching_since)}
+    oldest = {
+        unit: now - max(max_age(unit[0], rules), 3 * cadences.get(unit, timedelta(0)))
+        for unit in {**groups, **health}
+    }
     reasons = {
         unit: _mistrust(health.get(unit))
-        or _unanswered(groups.get(unit, []), health.get(unit), watching_since, now - max_age(unit[0], rules))
-        or _partly(groups.get(unit, []), watching_since, now - max_age(unit[0], rules), rules.blind_share)
-        for unit in {**groups, **health}
+        or _unanswered(groups.get(unit, []), health.get(unit), watching_since, oldest[unit])
+        or _partly(groups.get(unit, []), watching_since, oldest[unit], rules.blind_share)
+        for unit in oldest
     }
     findings = [
         _about(unit, why, now)
-        if why or _has_answered(groups.get(unit, []), health.get(unit), now - max_age(unit[0], rules))
+        if why or _has_answered(groups.get(unit, []), health.get(unit), oldest[unit])
         else replace(_about(unit, why, now), state=FindingState.SUSPECT)
         for unit, why in reasons.items()
     ]

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from core.address import IpAddress
 from core.incident import Incident, IncidentKind, IncidentState
 from core.lease import Scope
-from core.reading import Quality, Reading, Status
 from core.text import printable
 from monitor.digest import figures
 from monitor.digest.facts import Facts
@@ -71,14 +71,14 @@ class _Build:
         return f"{first:%-d %b} to {last - timedelta(hours=1):%-d %b %Y}, {zone}"
 
     def _verdict(self, ill: list[IpLine], attention: list[Incident]) -> str:
-        watched = len({r.ip for r in self.facts.readings} | {i.ip for i in self.facts.incidents if i.ip})
+        watched = len(self._known() | self.facts.watched)
         now_ill = len({i.ip for i in attention if i.ip})
         blind = [i for i in attention if i.kind is IncidentKind.SOURCE]
         if not watched:
             return "Nothing was watched: no source has answered about any IP yet."
         if not self.facts.incidents:
             clean = f"All {watched} IPs" if watched > 1 else "The IP"
-            silent = sum(r.status is Status.UNKNOWN for r in self._asked)
+            _, silent = figures.series(self.facts)
             checks = "every check answers" if not silent else f"{wording.count(silent, 'check')} unanswered"
             return f"{clean} clean all week, {checks}."
         parts = [f"{watched - now_ill} clean", f"{now_ill} in trouble now"]
@@ -132,9 +132,14 @@ class _Build:
         return tuple(sorted(lines, key=lambda line: (-line.changes, line.scope))[: self.settings.rows])
 
     def _ips(self) -> list[IpLine]:
-        ips = {r.ip for r in self.facts.readings} | {i.ip for i in self.facts.incidents if i.ip is not None}
+        ips = self._known()
+        # of those who were never in trouble as many as there is room for
+        ips |= set(islice(sorted(self.facts.watched - ips, key=str), max(0, self.settings.rows - len(ips))))
         lines = [self._ip(ip) for ip in sorted(ips, key=lambda ip: (ip.version, int(ip)))]
         return sorted(lines, key=lambda line: (-max(line.days), -sum(line.days)))
+
+    def _known(self) -> set[IpAddress]:
+        return {r.ip for r in self.facts.readings} | {i.ip for i in self.facts.incidents if i.ip is not None}
 
     def _ip(self, ip: IpAddress) -> IpLine:
         mine = [i for i in self.facts.incidents if i.ip == ip]
@@ -143,17 +148,12 @@ class _Build:
         state = _STATES[worst] if worst else ("recovered" if any(days) else "clean")
         return IpLine(str(ip), state, len(mine), days, figures.spark(days, top=3))
 
-    @property
-    def _asked(self) -> list[Reading]:
-        return [r for r in self.facts.readings if r.quality is not Quality.NO_DATA]
-
     def _quality(self) -> str:
-        asked = self._asked
-        if not asked:
+        count, unknown = figures.series(self.facts)
+        if not count:
             return "No reading at all: check that the collectors run."
-        unknown = sum(r.status is Status.UNKNOWN for r in asked)
-        share = f"{unknown / len(asked) * 100:.3g} %"
-        return f"{len(asked):,} series watched; {unknown:,} of them ({share}) have no usable answer now."
+        share = f"{unknown / count * 100:.3g} %"
+        return f"{count:,} series watched; {unknown:,} of them ({share}) have no usable answer now."
 
     def _sources(self) -> tuple[SourceLine, ...]:
         return tuple(

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from core.address import IpAddress
 from core.incident import Incident
 from core.reading import Reading
 from monitor.digest.week import Week
-from storage import health, incidents, leases, orders, readings, scopes
+from storage import coverage, health, incidents, leases, orders, readings, scopes
+from storage.coverage import Coverage
 from storage.health import SourceHealth
 from storage.leases import LeaseChange
 from storage.orders import Order
@@ -17,7 +19,10 @@ from storage.scopes import ScopeHour
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Plain values; `hours` covers the week and the one before."""
+    """Plain values; `hours` covers the week and the one before.
+
+    `lists` speak for those `watched` IPs that have no reading of their own.
+    """
 
     week: Week
     now: datetime
@@ -27,6 +32,8 @@ class Facts:
     readings: tuple[Reading, ...] = ()
     sources: tuple[SourceHealth, ...] = ()
     orders: tuple[Order, ...] = ()
+    watched: frozenset[IpAddress] = frozenset()
+    lists: tuple[Coverage, ...] = ()
 
 
 def gather(session: Session, week: Week, now: datetime) -> Facts:
@@ -41,4 +48,6 @@ def gather(session: Session, week: Week, now: datetime) -> Facts:
         readings=tuple(readings.latest(session)),
         sources=tuple(health.load_all(session)),
         orders=tuple(orders.standing(session, now)),
+        watched=frozenset(coverage.watched(session)),
+        lists=tuple(coverage.load(session).values()),
     )

@@ -1,10 +1,12 @@
 """The numbers of the digest: volume and shares beside the week before, and trouble per day. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from core.address import IpAddress
 from core.incident import Incident, IncidentKind
+from core.reading import Quality, Status
 from monitor.digest.facts import Facts
 from monitor.digest.views import Figure
 from storage.scopes import ScopeHour
@@ -74,3 +76,16 @@ def spark(levels: Sequence[int], top: int = 0) -> str:
 
 def _was_open(incident: Incident, start: datetime, end: datetime) -> bool:
     return incident.opened_at < end and (incident.resolved_at is None or incident.resolved_at >= start)
+
+
+def series(facts: Facts) -> tuple[int, int]:
+    """How many series are watched, those without readings of their own included; how many are unknown now."""
+    asked = [r for r in facts.readings if r.quality is not Quality.NO_DATA]
+    own = Counter((r.source, r.metric) for r in asked)
+    families: Counter[int] = Counter(ip.version for ip in facts.watched)
+    count, unknown = len(asked), sum(r.status is Status.UNKNOWN for r in asked)
+    for one in facts.lists:
+        spoken_for = sum(families[family] for family in one.families) - own[one.source, one.metric]
+        count += max(0, spoken_for)
+        unknown += max(0, spoken_for) if one.doubt else 0
+    return count, unknown

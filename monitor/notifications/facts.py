@@ -13,7 +13,7 @@ from core.rate import Rate
 from core.reading import Quality, Reading, Status
 from monitor.detection.detect import HISTORY
 from monitor.incidents.telling import Mailing
-from storage import incidents, leases, readings, scopes
+from storage import coverage, incidents, leases, readings, scopes
 from storage.leases import LeaseChange
 
 SHOWN_IPS = 5
@@ -77,7 +77,7 @@ def gather(session: Session, mailing: Mailing, now: datetime) -> Facts:
         unknown=sum(r.status is Status.UNKNOWN for r in shown if r not in troubled),
         changes=tuple(c for ip in ips for c in _changes(session, ip, since, members)),
         elsewhere=tuple(i for i in incidents.open_incidents(session) if i.number not in mine),
-        watched=len({r.ip for r in readings.latest(session)}),
+        watched=len({r.ip for r in readings.latest(session)} | coverage.watched(session).keys()),
         cost=_cost(session, ips, since),
         bases=_bases(session, ips),
     )

@@ -1,4 +1,4 @@
-"""What any Resolver promises: the real one over a socket, and the scripted one."""
+"""What any Resolver promises: the real ones over a socket, and the scripted one."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from monitor.collectors.settings import ResolverSettings
-from monitor.resolver import AiodnsResolver, Answer, AnswerKind, Resolver, ScriptedResolver
+from monitor.dns.opening import open_resolver
+from monitor.resolver import Answer, AnswerKind, Resolver, ScriptedResolver
 
 sys.path.append(str(Path(__file__).parent.parent / "integration"))
 import scripted_dns
@@ -16,7 +17,7 @@ import scripted_dns
 LISTED = "7.113.0.203.bl.test"
 
 
-@pytest.fixture(params=["aiodns", "scripted"])
+@pytest.fixture(params=["builtin", "aiodns", "scripted"])
 async def resolver(request: pytest.FixtureRequest) -> AsyncIterator[Resolver]:
     if request.param == "scripted":
         answers = {
@@ -29,8 +30,13 @@ async def resolver(request: pytest.FixtureRequest) -> AsyncIterator[Resolver]:
         dns.names[LISTED] = ("127.0.0.9", "127.0.0.2")
         dns.names["broken.test"] = scripted_dns.Reply.SERVFAIL
         dns.texts[LISTED] = "see https://bl.test/"
-        real = AiodnsResolver(
-            ResolverSettings(nameservers=[f"127.0.0.1:{dns.port}"], timeout=timedelta(seconds=1), tries=1)
+        real = open_resolver(
+            ResolverSettings(
+                client=request.param,
+                nameservers=[f"127.0.0.1:{dns.port}"],
+                timeout=timedelta(seconds=1),
+                tries=1,
+            )
         )
         yield real
         await real.aclose()

@@ -38,6 +38,8 @@ class ScriptedDns:
         self.names: dict[str, Scripted | Reply] = {}
         self.suffixes: dict[str, Scripted | Reply] = {}
         self.texts: dict[str, str] = {}
+        self.strings: dict[str, list[str]] = {}
+        self.hang_up = False
         self.asked: list[str] = []
         self.over_tcp: list[str] = []
         self.soa_seconds: int | None = None
@@ -65,7 +67,7 @@ class ScriptedDns:
         if scripted is Reply.SILENCE:
             return None
         reply = request.reply()
-        if name in self.truncate and not tcp:
+        if (name in self.truncate or name in self.strings) and not tcp:
             reply.header.tc = 1
         elif isinstance(scripted, Reply):
             reply.header.rcode = _RCODES[scripted]
@@ -73,6 +75,9 @@ class ScriptedDns:
                 soa = dnslib.SOA("ns.test", "root.test", (1, 1, 1, 1, self.soa_seconds))
                 reply.add_auth(dnslib.RR("test", dnslib.QTYPE.SOA, ttl=self.soa_seconds, rdata=soa))
         elif request.q.qtype == dnslib.QTYPE.TXT:
+            if name in self.strings:
+                text = dnslib.TXT(self.strings[name])
+                reply.add_answer(dnslib.RR(name, dnslib.QTYPE.TXT, ttl=self.ttl, rdata=text))
             if name in self.texts:
                 text = dnslib.TXT(self.texts[name])
                 reply.add_answer(dnslib.RR(name, dnslib.QTYPE.TXT, ttl=self.ttl, rdata=text))
@@ -119,7 +124,10 @@ async def serving() -> AsyncIterator[ScriptedDns]:
         try:
             while True:
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
-                reply = dns.answer(await reader.readexactly(length), tcp=True)
+                packet = await reader.readexactly(length)
+                if dns.hang_up:
+                    break
+                reply = dns.answer(packet, tcp=True)
                 if reply is not None:
                     writer.write(struct.pack("!H", len(reply)) + reply)
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -15,7 +15,7 @@ from core.errors import NotFoundError
 from core.reading import Quality, Reading, Status
 from monitor.catalogue import Catalogue, ListingSeverity, Zone, ZoneKind, shipped
 from monitor.collectors.dnsbl import DnsblCollector
-from monitor.collectors.settings import DnsblSettings, ResolverSettings
+from monitor.collectors.settings import DnsblSettings, ResolverClient, ResolverSettings
 from monitor.health import OutcomeKind
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -69,15 +69,18 @@ async def readings(asked: DnsblCollector, ips: list[Any] | None = None, now: dat
         (Reply.SILENCE, Status.UNKNOWN, Quality.ERROR, "no answer in time"),
     ],
 )
+@pytest.mark.parametrize("client", list(ResolverClient))
 async def test_every_kind_of_answer_has_its_meaning(
     dns: ScriptedDns,
+    client: ResolverClient,
     answer: tuple[str, ...] | Reply,
     status: Status,
     quality: Quality,
     words: str,
 ) -> None:
     dns.names[f"7.113.0.203.{ZEN}"] = answer
-    (reading,) = await readings(collector(dns))
+    lists = DnsblCollector(DnsblSettings(zones=[ZEN]), settings_for(dns, client=client), shipped())
+    (reading,) = await readings(lists)
     assert (reading.status, reading.quality) == (status, quality)
     assert words in reading.detail
     assert reading.metric == ZEN
@@ -162,7 +165,7 @@ async def test_a_dead_resolver_is_given_up_soon_and_everything_is_unknown(dns: S
 
 
 async def test_a_resolver_that_dies_between_sweeps_is_given_up_soon(dns: ScriptedDns) -> None:
-    asked = collector(dns, ZEN, COP)
+    asked = collector(dns, ZEN, COP, concurrency=16)
     await asked.collect(FLEET, NOW)
     dns.names.clear()
     dns.suffixes["org"] = dns.suffixes["net"] = Reply.SILENCE

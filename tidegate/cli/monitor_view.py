@@ -1,17 +1,17 @@
 """What the monitor's records say about IPs and incidents."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from core.address import SourceIp
+from core.address import IpAddress, SourceIp
 from core.errors import TidegateError
 from core.incident import Incident
 from core.reading import Quality, Reading, Source, Status
 from monitor.detection.wording import percent
+from storage import coverage, readings
 from storage import incidents as stored_incidents
-from storage import readings
 from tidegate.cli.invocation import Invocation
 from tidegate.cli.orders import records
 from tidegate.cli.output import ago, block, moment, note, read_time, table
@@ -25,11 +25,17 @@ def ips(asked: Invocation) -> dict[str, Any]:
     kept = records(asked)
     lists: dict[str, tuple[SourceIp, ...]] = peek.sections(asked.config_path, "ip_lists")["ip_lists"]
     with kept.look() as session:
-        latest = readings.latest(session)
+        own = _by_ip(readings.latest(session))
+        watched = coverage.watched(session)
+        rows_of_lists = coverage.load(session)
         opened = stored_incidents.open_incidents(session)
     leases = _leases(asked)
+
+    def known(ip: IpAddress) -> list[Reading]:
+        return coverage.with_implied(ip, own.get(ip, []), watched.get(ip), rows_of_lists)
+
     rows = [
-        _ip(name, str(source.address), latest, opened, leases, kept.now)
+        _ip(name, str(source.address), known(source.address), opened, leases, kept.now)
         for name, sources in lists.items()
         for source in sources
     ]
@@ -40,12 +46,11 @@ def ips(asked: Invocation) -> dict[str, Any]:
 def _ip(
     listed_in: str,
     ip: str,
-    latest: Iterable[Reading],
+    mine: Sequence[Reading],
     opened: Iterable[Incident],
     leases: Iterable[Mapping[str, Any]],
     now: datetime,
 ) -> dict[str, Any]:
-    mine = [reading for reading in latest if str(reading.ip) == ip]
     statuses = {reading.status for reading in mine} or {Status.UNKNOWN}
     answered = [r.observed_at for r in mine if r.quality in {Quality.OK, Quality.NO_DATA}]
     return {
@@ -71,6 +76,13 @@ def _ip(
             if r.source is Source.DNSBL and r.status in {Status.BAD, Status.WARN}
         ],
     }
+
+
+def _by_ip(latest: Iterable[Reading]) -> dict[IpAddress, list[Reading]]:
+    found: dict[IpAddress, list[Reading]] = {}
+    for reading in latest:
+        found.setdefault(reading.ip, []).append(reading)
+    return found
 
 
 def _dnsbl(found: list[Reading]) -> str:

@@ -11,7 +11,7 @@ from core.address import IpAddress
 from core.reading import Quality, Status
 from monitor.catalogue import shipped
 from monitor.collectors import fleet_guard, sweep
-from monitor.collectors.answers import unknown
+from monitor.collectors.answers import Verdict, unknown
 from monitor.collectors.fleet_guard import Guard
 from monitor.collectors.patience import Patience
 from monitor.collectors.self_test import Examined, Trust
@@ -96,6 +96,13 @@ def asked(name: str = "zen.spamhaus.org") -> AskedZone:
     return AskedZone(entry, name)
 
 
+def swept(answers: dict[IpAddress, Answer], doubt: Verdict | None = None) -> ZoneSweep:
+    """A sweep as the sweeper leaves it: clean answers are marks."""
+    clean = bytes(answer == CLEAN for answer in answers.values())
+    others = {ip: answer for ip, answer in answers.items() if answer != CLEAN}
+    return ZoneSweep(asked(), list(answers), clean, others, doubt)
+
+
 CLEAN = Answer(AnswerKind.NXDOMAIN)
 LISTED = Answer(AnswerKind.ADDRESSES, ("127.0.0.2",), 60)
 SILENT = Answer(AnswerKind.TIMEOUT)
@@ -113,24 +120,37 @@ SILENT = Answer(AnswerKind.TIMEOUT)
 )
 def test_a_zone_fails_when_more_than_half_is_unknown(answers: list[Answer], kind: OutcomeKind) -> None:
     ips = fleet(len(answers))
-    swept = ZoneSweep(asked(), dict(zip(ips, answers, strict=True)))
-    assert sweep.outcome(swept, ips).kind is kind
+    assert sweep.outcome(swept(dict(zip(ips, answers, strict=True)))).kind is kind
+
+
+def test_whom_nobody_asked_about_is_unknown_and_the_reason_is_told() -> None:
+    ips = fleet(5)
+    given_up = ZoneSweep(asked(), ips, bytes(5), {ips[0]: SILENT})
+    assert sweep.outcome(given_up) == SourceOutcome(
+        "dnsbl:zen.spamhaus.org", OutcomeKind.FAILED, "no answer in time"
+    )
+    assert {said.status for _, said in given_up.each()} == {Status.UNKNOWN}
 
 
 def test_doubt_about_a_zone_stands_for_each_of_its_answers() -> None:
     ip = fleet(1)[0]
     doubt = unknown("the list broke", Quality.INVALID_SOURCE)
-    swept = ZoneSweep(asked(), {ip: LISTED}, doubt)
-    assert swept.verdict(ip) is doubt
-    assert sweep.outcome(swept, [ip]) == SourceOutcome(
+    doubted = swept({ip: LISTED}, doubt)
+    assert list(doubted.each()) == [(ip, doubt)]
+    assert sweep.outcome(doubted) == SourceOutcome(
         "dnsbl:zen.spamhaus.org", OutcomeKind.UNTRUSTED, "the list broke"
     )
 
 
 def test_an_unknown_answer_holds_what_was_known_and_a_clean_one_does_not() -> None:
     silent, clean, listed, never = fleet(4)
-    swept = ZoneSweep(asked(), {silent: SILENT, clean: CLEAN, listed: LISTED, never: SILENT})
-    assert swept.still_listed(frozenset({silent, clean})) == {silent, listed}
+    mixed = swept({silent: SILENT, clean: CLEAN, listed: LISTED, never: SILENT})
+    assert mixed.still_listed(frozenset({silent, clean})) == {silent, listed}
+
+
+def test_whom_a_round_leaves_out_stays_listed() -> None:
+    asked_about, left_out = fleet(2)
+    assert swept({asked_about: CLEAN}).still_listed(frozenset({asked_about, left_out})) == {left_out}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,19 @@ def change(scope: Scope, at: datetime) -> leases.LeaseChange:
     )  # fmt: skip
 
 
+def test_what_an_ip_sent_is_added_up_over_providers_and_hours(session: Session) -> None:
+    both = [Scope(source_ip=SCOPE.source_ip, provider=provider) for provider in ("microsoft", "google")]
+    scopes.record_hours(
+        session,
+        [
+            *(ScopeHour(scope=scope, hour=NOON + n * HOUR, attempted=10) for scope in both for n in range(3)),
+            ScopeHour(scope=OTHER, hour=NOON, attempted=7),
+        ],
+    )
+    assert scopes.attempted_by_ip(session, NOON) == {SCOPE.source_ip: 60, OTHER.source_ip: 7}
+    assert scopes.attempted_by_ip(session, NOON + HOUR) == {SCOPE.source_ip: 40}
+
+
 def test_lease_changes_are_found_by_time_and_ip(session: Session) -> None:
     made = [change(SCOPE, NOON), change(OTHER, NOON + HOUR), change(SCOPE, NOON + 2 * HOUR)]
     for one in made:

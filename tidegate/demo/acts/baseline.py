@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from core.reading import Source, Status
+from core.reading import Reading, Source, Status
 from lab import ledger
 from storage import health, readings
 from tidegate.demo.console import Tone
@@ -49,7 +49,7 @@ async def _mail(stage: Stage) -> str | None:
 
 
 async def _sources(stage: Stage) -> str | None:
-    latest = stage.query(readings.latest)
+    latest = _latest(stage)
     answered = [r for r in latest if r.status is not Status.UNKNOWN]
     known = {(r.ip, r.metric if r.source is Source.DNSBL else r.source) for r in answered}
     wanted = [*GOOD_LISTS, Source.SENDER_SCORE, Source.SNDS_DATA]
@@ -59,8 +59,14 @@ async def _sources(stage: Stage) -> str | None:
     return f"{good} readings are good: {len(GOOD_LISTS)} DNS lists, Sender Score, SNDS"
 
 
+def _latest(stage: Stage) -> list[Reading]:
+    ips = [source.address for source in stage.lab.sources]
+    found: list[Reading] = stage.query(lambda s: [r for ip in ips for r in readings.latest_for(s, ip)])
+    return found
+
+
 async def _unknown(stage: Stage, zone: str) -> str | None:
-    found = [r for r in stage.query(readings.latest) if r.metric == zone]
+    found = [r for r in _latest(stage) if r.metric == zone]
     source = next((h for h in stage.query(health.load_all) if h.name == f"dnsbl:{zone}"), None)
     stage.insist(
         f"unknown: {zone}",

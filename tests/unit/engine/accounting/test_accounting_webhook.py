@@ -51,7 +51,7 @@ async def test_batches_are_signed_json_lines(tmp_path: Path) -> None:
     webhook = hook(clock, tmp_path, receiver, secret=SecretStr("sesame"), batch_size=2)
     webhook.open()
     webhook.put(records(clock, "a@x.test", "b@x.test", "c@x.test"), clock.now())
-    await until(lambda: webhook.posted == 2)
+    await until(lambda: webhook.posted == 2 and webhook.batches() == [])
     await webhook.close()
     first = receiver.posts[0]
     assert [json.loads(line)["rcpt"] for line in first.content.splitlines()] == ["a@x.test", "b@x.test"]

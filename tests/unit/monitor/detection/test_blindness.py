@@ -74,6 +74,24 @@ def test_most_lists_silent_is_one_finding_about_the_resolver() -> None:
     }
 
 
+def test_a_list_that_is_asked_once_a_day_is_not_blind_after_three_hours() -> None:
+    daily = SourceHealth(
+        name="dnsbl:a.example",
+        state=SourceState.HEALTHY,
+        last_success_at=NOW - timedelta(hours=30),
+        last_attempt_at=NOW,
+    )
+    unit = (Source.DNSBL, "a.example")
+    since = NOW - timedelta(days=9)
+
+    def state(cadence: timedelta) -> FindingState:
+        return blind([], [daily], NOW, since, RULES, {unit: cadence})[0].state
+
+    assert state(timedelta(hours=24)) is FindingState.CLEAR
+    assert state(timedelta(hours=9)) is FindingState.ACTIVE
+    assert state(timedelta(0)) is FindingState.ACTIVE
+
+
 def test_a_list_that_was_taken_out_is_not_missed() -> None:
     gone = Sight(IP, Source.DNSBL, "old.example", START - timedelta(days=9), START - timedelta(days=9))
     assert judged([gone, seen("a.example", 0)]) == {"blind on a.example": FindingState.CLEAR}

@@ -9,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import OperatorError
+from core.reading import Source
 from monitor.digest import figures, png
 from monitor.digest import mail as digest_mail
 from monitor.digest.settings import DigestRecipient, DigestSettings
 from monitor.digest.week import Week, last_week, parse_week
-from storage import database
+from storage import coverage, database
+from storage.coverage import Coverage
 from tests.unit.monitor.watching import (
     IP,
+    OTHER_IP,
     START,
     Rig,
     clean,
@@ -58,6 +61,26 @@ def test_a_week_of_silence_is_not_called_clean() -> None:
     with rig(start=START - timedelta(days=3)) as monitor:
         monitor.take(clean(monitor.clock.now()), unknown(monitor.clock.now(), IP + 1))
         assert digest_of(monitor).startswith("All 2 IPs clean all week, 1 check unanswered.")
+
+
+def test_ips_that_only_a_lists_row_speaks_for_are_counted() -> None:
+    with rig() as monitor:
+        with database.session(monitor.engine) as session:
+            coverage.watch(session, [IP, OTHER_IP], START)
+            row = Coverage(
+                source=Source.DNSBL,
+                metric="bl.test",
+                families=(4,),
+                first_at=START,
+                last_at=START,
+                whole_at=START,
+            )
+            coverage.save(session, row)
+        assert "All 2 IPs clean all week, every check answers" in digest_of(monitor)
+        assert "2 series watched" in digest_of(monitor)
+        with database.session(monitor.engine) as session:
+            coverage.save(session, row.model_copy(update={"doubt": "refused"}))
+        assert "2 checks unanswered" in digest_of(monitor)
 
 
 def test_the_verdict_counts_and_the_worst_stand_first() -> None:
