@@ -141,11 +141,6 @@ def watched(session: Session) -> dict[IpAddress, datetime]:
     return {parse_ip(ip): since for ip, since in rows}
 
 
-def count_watched(session: Session) -> int:
-    """How many IPs lists are asked about."""
-    return session.exec(select(func.count()).select_from(WatchedIpRow)).one()
-
-
 def unsettled(session: Session, source: Source, settled: Settled) -> dict[str, set[IpAddress]]:
     """By list: the IPs that have readings of their own, and whose newest run is not settled."""
     newest = (

@@ -46,8 +46,10 @@ def choose(settings: DnsblSettings, catalogue: Catalogue) -> list[AskedZone]:
     known = catalogue.with_zones(extra)
     names = settings.zones or _usual(settings, catalogue)
     wanted = dict.fromkeys((*names, *(zone.zone for zone in extra)))
+    for name in settings.manners:
+        _existing(name, known, "manners")
     for name in settings.without_zones:
-        _existing(name, known)
+        _existing(name, known, "without-zones")
         wanted.pop(name, None)
     return [_asked(_existing(name, known), settings) for name in wanted]
 
@@ -63,16 +65,16 @@ def _usual(settings: DnsblSettings, catalogue: Catalogue) -> list[str]:
     ]
 
 
-def _existing(name: str, catalogue: Catalogue) -> Zone:
+def _existing(name: str, catalogue: Catalogue, setting: str = "zones") -> Zone:
     zone = catalogue.find(name)
     if zone is None:
         what = catalogue.dead.get(name)
         problem = f"the list {name} is dead: {what}" if what else f"the catalogue has no list {name}"
         remedy = "leave it out" if what else "write it under extra-zones with its codes"
-        raise ConfigError(problem, remedy=remedy, key=f"{_SETTING}.zones")
+        raise ConfigError(problem, remedy=remedy, key=f"{_SETTING}.{setting}")
     if zone.kind is ZoneKind.SCORE and not zone.code_severity:
         raise ConfigError(
-            f"{name} answers scores, not listings", remedy="use sender-score", key=f"{_SETTING}.zones"
+            f"{name} answers scores, not listings", remedy="use sender-score", key=f"{_SETTING}.{setting}"
         )
     return zone
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from core.errors import ConfigError
 from monitor.catalogue import Catalogue, ListingSeverity, ZoneKind, shipped
 from monitor.collectors import zones
-from monitor.collectors.settings import DnsblSettings, ExtraZone
+from monitor.collectors.settings import DnsblSettings, ExtraZone, ZoneManners
 
 KEY = "canarykey0123456789"
 
@@ -99,6 +99,7 @@ def test_the_longest_ending_decides_which_key_is_used() -> None:
         (DnsblSettings(zones=["{key}.zen.dq.spamhaus.net"]), "needs a key"),
         (DnsblSettings(zones=["score.senderscore.com"]), "scores, not listings"),
         (DnsblSettings(without_zones=["nowhere.example"]), "no list nowhere.example"),
+        (DnsblSettings(manners={"nowhere.example": ZoneManners(per_day=1)}), "manners: .* no list nowhere"),
     ],
 )
 def test_a_wrong_choice_is_refused_with_a_way_out(settings: DnsblSettings, words: str) -> None:
