@@ -74,12 +74,13 @@ def from_incidents(
     now: datetime,
     settings: CapSettings,
 ) -> list[Signal]:
-    """The caps that open incidents put on a scope. `overridden`: patterns of rules or fingerprints."""
+    """The caps that open incidents put on a scope. `overridden`: patterns of rules, fingerprints, sources."""
     found = []
     for incident in incidents:
         if incident.kind is not IncidentKind.IP or incident.ip != scope.source_ip:
             continue
-        if any(fnmatchcase(name, p) for name in (incident.rule, incident.fingerprint) for p in overridden):
+        names = (incident.rule, incident.fingerprint, source_name(incident.source, incident.metric))
+        if any(fnmatchcase(name, p) for name in names for p in overridden):
             continue
         level = cap(incident, scope.provider, settings)
         if level is not None and level < 1:

@@ -182,10 +182,29 @@ class LeaseSettings(Settings):
 class GuardSettings(Settings):
     """Blast radius: how much of the fleet slow signals may take away (2.5). Replies are not bound by it."""
 
+    source_share: Share = Field(
+        0.10, description="A source that names more than this share of the fleet within the window must wait."
+    )
+    source_ips: Count = Field(5, description="So many IPs at least, so that a small fleet is protected, too.")
+    source_window: Duration = Field(
+        timedelta(hours=1), description="The window: as long as one round of the DNS lists."
+    )
+
     hourly: Share = Field(0.25, description="At most this share of the fleet's capacity within an hour.")
     total: Share = Field(0.40, description="At most this share of the fleet's capacity in all.")
     free_ips: int = Field(
         2, ge=0, description="This many IPs may always be capped, so that a small fleet is protected, too."
+    )
+    changes_per_minute: Count = Field(
+        600, description="So many leases at most change within a minute; what replies cut goes first (2.5)."
+    )
+    clock_tolerance: Duration = Field(
+        timedelta(minutes=2),
+        description="A clock that jumps further, or is further from the engine's, makes the controller wait.",
+    )
+    stale_after: Duration = Field(
+        timedelta(hours=24),
+        description="If no source was asked for so long, slow signals lower nothing and let nothing rise.",
     )
 
 
@@ -204,6 +223,15 @@ class ControllerSettings(Settings):
     )
     engine: EngineAccess = Field(EngineAccess(), description="The engine whose rates are controlled.")
     interval: Duration = Field(timedelta(seconds=60), description="Time between two looks at everything.")
+    look_again: Duration = Field(
+        timedelta(seconds=1),
+        description="Time between two looks when the engine itself reports replies about an IP.",
+    )
+    protected_virtual_mtas: tuple[str, ...] = Field(
+        (),
+        description="VirtualMTAs of transactional mail. Slow signals are told and advised there, and lower "
+        "nothing; only what providers reply cuts the source IPs that these VirtualMTAs use.",
+    )
     replies: ReplySettings = Field(ReplySettings(), description="The fast loop.")
     counts: CountSettings = Field(CountSettings(), description="Complaints and hard bounces.")
     caps: CapSettings = Field(CapSettings(), description="The slow signals.")

@@ -22,6 +22,8 @@ class OrderKind(StrEnum):
     MODE = "use another mode for this scope"
     STOP = "change nothing anywhere"
     SILENCE = "send no mail about this"
+    GUARD = "let nobody be throttled on this source's word until a person decides"
+    APPROVE = "believe this source although it names much of the fleet"
 
 
 class NewOrder(BaseModel):
