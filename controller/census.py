@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from math import ceil, log
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ class Census:
             self._fleet.setdefault(report.scope.source_ip, {})[report.scope.provider] = report
 
     @property
-    def ips(self) -> Collection[IpAddress]:
+    def ips(self) -> AbstractSet[IpAddress]:
         return self._fleet.keys()
 
     def quiet(self, awake: Collection[IpAddress]) -> Iterable[Scope]:

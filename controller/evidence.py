@@ -27,6 +27,10 @@ _EVERY_LIST = frozenset({"", "every-zone"})
 SNDS_SOURCES = frozenset({Source.SNDS_DATA, Source.SNDS_STATUS})
 
 
+MEASURED = ("replies-blocked", "replies-deferred", "complaints", "hard-bounces")
+"""The rules that rest on the engine's own counts."""
+
+
 class Effect(StrEnum):
     """How a signal bears on a rate."""
 

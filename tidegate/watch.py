@@ -73,7 +73,9 @@ class Watch:
         collectors = self._collectors()
         link = driver.connect(self.config.controller.engine)
         try:
-            self._reconciler = Reconciler(self._engine, link, self.config.controller)
+            self._reconciler = Reconciler(
+                self._engine, link, self.config.controller, self.config.protected_ips
+            )
             self._plan_jobs(collectors)
             self._jobs.start()
             log.info(
@@ -167,9 +169,9 @@ class Watch:
 
     async def _control(self) -> None:
         async with self._helm:
-            report = await self._reconciler.tick(self.clock.now())
+            report = await self._reconciler.tick(self.clock.now(), self.clock)
         self._note(report)
-        if report.planned:
+        if report.planned or report.asked:
             await self._at_desk(lambda: self._mail_plan(report))
 
     def _note(self, report: TickReport) -> None:
@@ -184,9 +186,10 @@ class Watch:
 
     def _mail_plan(self, report: TickReport) -> None:
         with database.session(self._engine) as session:
-            plan_mail.put_plan(
-                session, plans.of(report.planned), report.at, self.config.monitor.notifications
-            )
+            told = self.config.monitor.notifications
+            plan_mail.put_plan(session, plans.of(report.planned), report.at, told)
+            asked = plans.questions(report.asked)
+            plan_mail.put_plan(session, asked, report.at, told, plan_mail.QUESTION)
 
     async def _at_desk(self, work: Callable[[], Result]) -> Result:
         async with self._desk:

@@ -122,6 +122,16 @@ def leases(context: typer.Context) -> None:
         emit(engine_view.leases(document.get("leases", []), now))
 
 
+@show.command("orders", epilog=EVERYWHERE)
+def orders(context: typer.Context) -> None:
+    """What people told the controller, and what the guard asks: by whom, why, until when."""
+    from tidegate.cli import helm, order_view  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    document = helm.listing(asked)
+    emit_json(document) if asked.as_json else emit(order_view.text(document))
+
+
 @show.command("ips", epilog=EVERYWHERE)
 def ips(context: typer.Context) -> None:
     """Source IPs: worst state, lists, scores, data age, leases."""

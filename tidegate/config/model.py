@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from controller.settings import ControllerSettings
-from core.address import SourceIp
+from core.address import IpAddress, SourceIp
 from core.settings import Settings
 from engine.settings import EngineSettings
 from monitor.settings import MonitorSettings
@@ -28,6 +28,12 @@ class Config(Settings):
     )
     logging: LoggingSettings = Field(LoggingSettings(), description="The log.")
     clock: ClockSettings = Field(ClockSettings(), description="The clock; for rehearsals only.")
+
+    @property
+    def protected_ips(self) -> frozenset[IpAddress]:
+        """The source IPs that a protected VirtualMTA uses, whoever else uses them."""
+        named = (self.engine.virtual_mtas[name] for name in self.controller.protected_virtual_mtas)
+        return frozenset(source.address for vmta in named for source in vmta.source_ips)
 
     @property
     def source_ips(self) -> list[SourceIp]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from controller.settings import ControllerSettings
+from engine.settings import EngineSettings
 from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
 from tidegate.config.yaml_reader import Document, Path
@@ -32,6 +34,22 @@ def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         )
     if engine is not None:
         yield from shadowed(engine)
+    if engine is not None and controller is not None:
+        yield from _shared_protection(controller, engine)
     clock = sections.get("clock")
     if clock is not None and clock.speed != 1:
         yield ("clock", "speed"), f"the clock runs {clock.speed:g} times as fast as time: a rehearsal"
+
+
+def _shared_protection(controller: ControllerSettings, engine: EngineSettings) -> Iterator[tuple[Path, str]]:
+    """An IP is protected as a whole: a lease knows IPs, not the VirtualMTAs that share one."""
+    names = set(controller.protected_virtual_mtas)
+    uses = {name: {s.address for s in vmta.source_ips} for name, vmta in engine.virtual_mtas.items()}
+    protected = {ip for name in names for ip in uses.get(name, ())}
+    for name, ips in uses.items():
+        shared = sorted(map(str, ips & protected))
+        if name not in names and shared:
+            yield (
+                ("controller", "protected-virtual-mtas"),
+                f"{', '.join(shared)} of virtual-mta {name} is protected, too: give it IPs of its own",
+            )

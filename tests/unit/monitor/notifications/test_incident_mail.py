@@ -78,7 +78,7 @@ def test_the_first_mail_says_what_happened_what_was_done_and_how_to_undo_it() ->
         assert "tier 1 list caps at 25 %" in said
         assert "tidegate release ctl:203.0.113.7:all" in said
         assert re.search(r"until \d+ Nov \d\d:\d\d CET \(\d\d:\d\dZ\) unless renewed", said)
-        assert "tidegate override 203.0.113.7 --rate 2000/h" in said
+        assert "tidegate pin 203.0.113.7 --rate 2000/h" in said
         assert "https://check.spamhaus.org/" in said
         assert "CET" in said
         assert "Z)" in said
