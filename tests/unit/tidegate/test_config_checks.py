@@ -31,8 +31,8 @@ def both(scope: str = "operate", token: str = "s3cret") -> str:
             "config.yaml:3: monitor.dnsbl.zones: .*no.such.list",
         ),
         (
-            "engine: {virtual-mtas: {bills: {}}}\ncontroller: {protected-virtual-mtas: [bill]}",
-            "config.yaml:2: controller.protected-virtual-mtas.0: there is no virtual-mta 'bill' .did you mean bills",
+            "engine: {default-virtual-mta: bills, virtual-mtas: {bills: {}}}\ncontroller: {protected-virtual-mtas: [bill]}",
+            "config.yaml:2: controller.protected-virtual-mtas.*: there is no virtual-mta 'bill' .did you mean bills",
         ),
     ],
 )
@@ -62,7 +62,7 @@ def test_what_is_unwise_is_a_warning_with_its_line(text: str, said: str) -> None
 
 SHARED = (
     "ip-lists: {a: [203.0.113.7, 203.0.113.8]}\n"
-    "engine: {virtual-mtas: {bills: {source-ips: [203.0.113.7]}, news: {source-ips: [203.0.113.7, 203.0.113.8]}}}\n"
+    "engine: {default-virtual-mta: bills, virtual-mtas: {bills: {source-ips: [203.0.113.7]}, news: {source-ips: [203.0.113.7, 203.0.113.8]}}}\n"
     "controller: {protected-virtual-mtas: [bills]}\n"
 )
 
