@@ -14,8 +14,9 @@ from typing import TypeVar
 from sqlalchemy import Engine
 
 from controller.drivers import tidegate as driver
+from controller.lookout import Lookout
 from controller.reconciler import Reconciler, TickReport
-from core.clock import Clock
+from core.clock import Clock, SystemClock
 from core.reading import Reading
 from monitor.collectors.collected import Collected
 from monitor.collectors.dnsbl import DnsblCollector
@@ -60,6 +61,7 @@ class Watch:
     _watcher: Watcher = field(init=False)
     _reconciler: Reconciler = field(init=False)
     _helm: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _following: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Open the database, start the jobs, wait, and take everything down in order.
@@ -78,6 +80,8 @@ class Watch:
             )
             self._plan_jobs(collectors)
             self._jobs.start()
+            lookout = Lookout(link, self._look_at_once, self.config.controller.look_again)
+            self._following = asyncio.create_task(lookout.run(SystemClock()))
             log.info(
                 "Watching %d IPs; the controller is in mode %s",
                 len(self.config.source_ips),
@@ -86,12 +90,19 @@ class Watch:
             )
             await stop.wait()
         finally:
+            await self._stop_following()
             await self._jobs.stop()
             async with self._desk:  # what is being written is finished first
                 for collector in collectors:
                     await collector.aclose()
                 await link.close()
                 self._engine.dispose()
+
+    async def _stop_following(self) -> None:
+        if self._following is not None:
+            async with self._helm:  # a look that goes on is finished first
+                self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
 
     def _collectors(self) -> list[Collector]:
         monitor = self.config.monitor
@@ -166,6 +177,13 @@ class Watch:
 
     async def _tick(self) -> None:
         await self._at_desk(self._watcher.tick)
+
+    async def _look_at_once(self) -> None:
+        """What the engine has just been replied does not wait for the next tick."""
+        try:
+            await self._control()
+        except Exception:
+            log.exception("A look at the engine failed", extra={"event": "controller.look-failed"})
 
     async def _control(self) -> None:
         async with self._helm:

@@ -1,6 +1,7 @@
 """An engine in memory with the same lease semantics as the real one: for tests, simulations and dry runs."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
 
 from controller.drivers.base import EngineStatus, Kept
@@ -28,12 +29,21 @@ class MemoryEngine:
         self.puts = 0
         self._started_at = clock.now()
         self._leases: dict[str, Lease] = {}
+        self._followers: list[asyncio.Queue[bool]] = []
         self._minutes: dict[tuple[Scope, datetime], ScopeMinute] = {}
 
     def record(self, minute: ScopeMinute) -> None:
         """Count a minute; the same minute of a scope again replaces it."""
         scope = Scope(source_ip=minute.source_ip, provider=minute.provider)
         self._minutes[scope, minute.minute] = minute
+        if minute.reputation_deferred or minute.blocked:
+            for follower in self._followers:
+                follower.put_nowait(True)
+
+    def break_off(self) -> None:
+        """Let nobody follow any more, as an engine that stops does."""
+        for follower in self._followers:
+            follower.put_nowait(False)
 
     def effective(self, scope: Scope) -> Rate:
         """The strictest message rate of the operator and of all leases on the scope and on its whole IP."""
@@ -88,6 +98,16 @@ class MemoryEngine:
     async def statistics(self, since: datetime) -> list[ScopeMinute]:
         self._answer()
         return [minute for (_, at), minute in self._minutes.items() if at >= since]
+
+    async def trouble(self) -> AsyncGenerator[None]:
+        self._answer()
+        told: asyncio.Queue[bool] = asyncio.Queue()
+        self._followers.append(told)
+        try:
+            while await told.get():
+                yield None
+        finally:
+            self._followers.remove(told)
 
     async def close(self) -> None:
         pass
