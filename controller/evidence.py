@@ -187,31 +187,51 @@ def from_replies(
     now: datetime,
     settings: ReplySettings,
 ) -> list[Signal]:
-    """The cut that a provider's own replies call for, the worst alone.
+    """The cut that a provider's own replies call for, the worst alone: of the last hour, or of a burst.
 
     Only minutes that began at or after `since` (the last tightening) count: what was sent before it says
     nothing about the level since.
     """
     begin = max(now - settings.window, since or now - settings.window)
     counted = [m for m in minutes if begin <= m.minute <= now]
+    burst = [m for m in counted if m.minute >= now - settings.burst_window]
+    found = [
+        *_reply_signals(counted, scope, now, settings, settings.min_events, _marks(settings)),
+        *_reply_signals(burst, scope, now, settings, settings.burst_events, _marks(settings)[:2]),
+    ]
+    return [min(found)] if found else []
+
+
+def _marks(settings: ReplySettings) -> list[tuple[str, float, float]]:
+    """Which replies, more than what share, what factor: the worst first."""
+    return [
+        ("blocked", settings.block_threshold, settings.block_factor),
+        ("deferred for reputation", settings.heavy_threshold, settings.heavy_factor),
+        ("deferred for reputation", settings.deferral_threshold, settings.deferral_factor),
+    ]
+
+
+def _reply_signals(
+    counted: Sequence[ScopeMinute],
+    scope: Scope,
+    now: datetime,
+    settings: ReplySettings,
+    least: int,
+    marks: Sequence[tuple[str, float, float]],
+) -> Iterable[Signal]:
     answered = sum(m.delivered + m.deferred + m.bounced for m in counted)
-    deferred = sum(m.reputation_deferred for m in counted)
-    blocked = sum(m.blocked for m in counted)
+    events = {
+        "blocked": sum(m.blocked for m in counted),
+        "deferred for reputation": sum(m.reputation_deferred for m in counted),
+    }
     end = max((m.minute for m in counted), default=now)
-    candidates = (
-        (blocked, settings.block_threshold, settings.block_factor, "blocked"),
-        (deferred, settings.heavy_threshold, settings.heavy_factor, "deferred for reputation"),
-        (deferred, settings.deferral_threshold, settings.deferral_factor, "deferred for reputation"),
-    )
-    found = []
-    for events, threshold, factor, what in candidates:
-        share = wilson_lower(events, max(answered, events), settings.z)
-        if events < settings.min_events or share <= threshold:
+    for what, threshold, factor in marks:
+        count = events[what]
+        if count < least or wilson_lower(count, max(answered, count), settings.z) <= threshold:
             continue
-        text = f"{scope.provider} {what} {events} of {answered} recipients: surely more than {threshold:.0%}"
+        text = f"{scope.provider} {what} {count} of {answered} recipients: surely more than {threshold:.0%}"
         quote = printable(max(counted, key=lambda m: (bool(m.last_reply), m.minute)).last_reply, 160)
-        found.append(_reply_signal(scope, factor, what, end, f"{text}; “{quote}”" if quote else text))
-    return found[:1] if len(found) < 2 else [min(found)]
+        yield _reply_signal(scope, factor, what, end, f"{text}; “{quote}”" if quote else text)
 
 
 def _reply_signal(scope: Scope, factor: float, what: str, end: datetime, text: str) -> Signal:

@@ -63,6 +63,11 @@ class ReplySettings(Settings):
     heavy_factor: Level = Field(0.4, description="What such deferrals multiply the rate by (2.2).")
     block_threshold: Share = Field(0.10, description="Share of blocks that cuts hardest (2.2).")
     block_factor: Level = Field(0.2, description="What blocks multiply the rate by (2.2).")
+    burst_window: Duration = Field(
+        timedelta(minutes=1),
+        description="Heavy trouble within this time counts by itself: an hour of good mail must not hide it.",
+    )
+    burst_events: Count = Field(10, description="So many reputation replies at least make such a burst.")
     z: float = Field(1.96, gt=0, description="Quantile of the Wilson interval: 1.96 is 95 % (1.3).")
 
 

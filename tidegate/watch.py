@@ -80,7 +80,7 @@ class Watch:
             )
             self._plan_jobs(collectors)
             self._jobs.start()
-            lookout = Lookout(link, self._look_at_once, self.config.controller.look_again)
+            lookout = Lookout(link, self.look_at_once, self.config.controller.look_again)
             self._following = asyncio.create_task(lookout.run(SystemClock()))
             log.info(
                 "Watching %d IPs; the controller is in mode %s",
@@ -178,7 +178,7 @@ class Watch:
     async def _tick(self) -> None:
         await self._at_desk(self._watcher.tick)
 
-    async def _look_at_once(self) -> None:
+    async def look_at_once(self) -> None:
         """What the engine has just been replied does not wait for the next tick."""
         try:
             await self._control()
