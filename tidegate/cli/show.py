@@ -172,11 +172,11 @@ def explain(
     where: Annotated[str | None, typer.Argument(metavar="[PROVIDER]")] = None,
     provider: Annotated[str | None, typer.Option("--provider", help="The same as PROVIDER.")] = None,
 ) -> None:
-    """Show every limit on an IP, and which one binds.
+    """Tell the whole story of an IP: evidence, rule, lease, effect, the next step and what it waits for.
 
-    Each with who set it, why, since when and until when.
+    Then every limit on it, and which one binds: who set it, why, since when and until when.
     """
-    from tidegate.cli import engine_view  # noqa: PLC0415
+    from tidegate.cli import engine_view, story, story_view  # noqa: PLC0415
     from tidegate.cli.known import refuse_strangers, scope_of  # noqa: PLC0415
     from tidegate.cli.queue_view import now_of  # noqa: PLC0415
 
@@ -187,7 +187,9 @@ def explain(
         refuse_strangers(client, scope)
         chains = client.explain(ip, provider)
         now = now_of(client)
+        told = story.gather(asked, client, scope)
     if asked.as_json:
-        emit_json({"schema": "explain/v1", "chains": [chain.model_dump(mode="json") for chain in chains]})
+        limits = [chain.model_dump(mode="json") for chain in chains]
+        emit_json({"schema": "explain/v1", "story": told, "chains": limits})
     else:
-        emit(engine_view.chains(chains, now))
+        emit("\n\n".join([*([story_view.text(told, now)] if told else []), engine_view.chains(chains, now)]))
