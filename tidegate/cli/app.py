@@ -55,4 +55,4 @@ def root(
 
 
 # they register their commands, in the order that --help lists them
-from tidegate.cli import processes, show, check, leases, steering, mail, configuration  # noqa: E402, F401, I001
+from tidegate.cli import processes, show, check, leases, steering, replaying, mail, configuration  # noqa: E402, F401, I001
