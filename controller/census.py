@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from itertools import islice
 from math import ceil, log
 from typing import TYPE_CHECKING
 
 from controller.evidence import SNDS_SOURCES
-from controller.settings import BaseSettings, ControllerSettings, CountSettings
+from controller.settings import ControllerSettings, CountSettings
 from controller.state import ScopeReport, ScopeState
 from core.address import IpAddress
 from core.lease import Scope
@@ -39,11 +40,10 @@ class Census:
         """The scopes of the IPs that nobody need think about."""
         return (r.scope for ip, found in self._fleet.items() if ip not in awake for r in found.values())
 
-    def capacity_of_others(self, awake: Collection[IpAddress], settings: BaseSettings) -> float:
-        """Recipients an hour that the quiet IPs stand for; an unlimited scope for the assumed base."""
-        assumed = settings.assumed_base.per_hour
+    def capacity_of_others(self, awake: Collection[IpAddress], typical: float) -> float:
+        """Recipients an hour that the quiet IPs stand for; an unlimited scope for a `typical` one."""
         return sum(
-            assumed if r.operator_limit.is_unlimited else r.operator_limit.per_hour
+            typical if r.operator_limit.is_unlimited else r.operator_limit.per_hour
             for ip, found in self._fleet.items()
             if ip not in awake
             for r in found.values()
@@ -72,6 +72,22 @@ class Census:
             found[scope.source_ip].setdefault(scope.provider, ScopeReport(scope))
         by_address = sorted(found.items(), key=lambda item: str(item[0]))
         return [one for _, reports in by_address for _, one in sorted(reports.items())]
+
+
+class Rota:
+    """Whose turn it is to be looked at closely: everybody's in a small fleet, a part's in a large one."""
+
+    def __init__(self, at_once: int = 100) -> None:
+        self._at_once = at_once
+        self._next = 0
+
+    def turn(self, ips: Collection[IpAddress]) -> list[IpAddress]:
+        """The next of them, round and round."""
+        if len(ips) <= self._at_once:
+            return list(ips)
+        start = self._next if self._next < len(ips) else 0
+        self._next = start + self._at_once
+        return list(islice(ips, start, self._next))
 
 
 def awake(

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from statistics import fmean
 
 from controller import base as bases
 from controller import caution, coupling, evidence, guards, policy, suspicion
@@ -21,6 +22,7 @@ from controller.state import REST, ScopeReport, ScopeState
 from core.address import IpAddress
 from core.incident import Incident
 from core.lease import Scope
+from core.provider import EVERY
 from core.rate import Rate
 from core.statistics import ScopeMinute
 from storage.orders import Order, OrderKind
@@ -73,11 +75,16 @@ class Verdict:
 
 
 def judge(
-    world: World, states: Mapping[Scope, ScopeState], now: datetime, settings: ControllerSettings
+    world: World,
+    states: Mapping[Scope, ScopeState],
+    now: datetime,
+    settings: ControllerSettings,
+    ips: frozenset[IpAddress] | None = None,
 ) -> Verdict:
-    """Decide about every scope that the engine reports."""
+    """Decide about every scope that the engine reports. `ips`: those to think about, if they are known."""
     census = Census(world.scopes)
-    look = _Look(world, states, census, now, settings)
+    thought_of = awake(census, world, states, now, settings) if ips is None else ips
+    look = _Look(world, states, census, thought_of, now, settings)
     guarded = look.guarded(look.standings())
     decisions = dict.fromkeys(census.quiet(look.awake), QUIET)
     decisions |= {standing.scope: look.decide(standing) for standing in guarded}
@@ -94,11 +101,12 @@ class _Look:
         world: World,
         states: Mapping[Scope, ScopeState],
         census: Census,
+        ips: frozenset[IpAddress],
         now: datetime,
         settings: ControllerSettings,
     ) -> None:
         self.now, self.settings, self.world = now, settings, world
-        self.awake = awake(census, world, states, now, settings)
+        self.awake = ips
         self.reports = {report.scope: report for report in census.completed(self.awake, world, states)}
         self.records = Records(world.minutes, world.hours, now, self.awake)
         self.states = {scope: states.get(scope, REST).not_after(now) for scope in self.reports}
@@ -115,10 +123,19 @@ class _Look:
             scope: bases.of(report, self.states[scope], self.records.of_hours(scope), now, settings)
             for scope, report in self.reports.items()
         }
-        self.elsewhere = census.capacity_of_others(self.awake, settings.base)
+        self.elsewhere = census.capacity_of_others(self.awake, self._typical())
         self.suspects = suspicion.suspects(world.incidents, world.orders, census.ips, now, settings.guard)
         self.advice: dict[Scope, Decision] = {}
         self.held_back: dict[str, set[IpAddress]] = defaultdict(set)
+
+    def _typical(self) -> float:
+        """The base of an unlimited scope, as far as it was measured."""
+        measured = [
+            self.bases[scope].per_hour
+            for scope, report in self.reports.items()
+            if report.operator_limit.is_unlimited and scope.provider != EVERY
+        ]
+        return fmean(measured) if measured else self.settings.base.assumed_base.per_hour
 
     def standings(self) -> list[guards.Standing]:
         return [

@@ -36,6 +36,7 @@ def write(
 ) -> list[LeaseChange]:
     """Keep the states that changed, and record each change worth a line. Returns those changes."""
     found = []
+    states: dict[Scope, ScopeState] = {}
     for scope, decision in verdict.loud():
         mode = verdict.hands[scope].mode or settings.mode
         changes, state = _changes(scope, decision, verdict, mode, now, settings)
@@ -45,7 +46,8 @@ def write(
         for change in advice:
             _record(session, change, verdict.advice[scope])
         found += [*changes, *advice]
-        _save(session, scope, state, before.get(scope, REST), now)
+        states[scope] = state
+    _keep(session, states, before, now)
     return found
 
 
@@ -208,10 +210,12 @@ def _numbers(evidence: Iterable[str]) -> list[int]:
     return [int(match[1]) for match in map(_INCIDENT.match, evidence) if match]
 
 
-def _save(session: Session, scope: Scope, state: ScopeState, before: ScopeState, now: datetime) -> None:
-    if state == before:
-        return
-    if state == REST:
+def _keep(
+    session: Session, after: Mapping[Scope, ScopeState], before: Mapping[Scope, ScopeState], now: datetime
+) -> None:
+    """Write down the states that changed, and forget those that are at rest."""
+    changed = {scope: state for scope, state in after.items() if state != before.get(scope, REST)}
+    for scope in [scope for scope, state in changed.items() if state == REST]:
         scopes.delete_state(session, scope)
-    else:
-        scopes.save_state(session, scope, state.document(), now)
+        del changed[scope]
+    scopes.save_states(session, {scope: state.document() for scope, state in changed.items()}, now)

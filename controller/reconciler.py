@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from controller import caution, fleet, hand, journal, reconcile
+from controller.census import Census, Rota, awake
 from controller.drivers.base import Driver, EngineStatus
 from controller.reconcile import Action, Delete, Put, ReportedLease
 from controller.settings import ControllerSettings, Mode
 from controller.state import ScopeReport, ScopeState
+from controller.tally import Tally
 from core.address import IpAddress
 from core.clock import Clock
 from core.errors import ConflictError, EngineUnreachable, OperatorError, TidegateError
@@ -67,6 +69,7 @@ class _Seen:
     reports: list[ScopeReport]
     leases: list[ReportedLease]
     minutes: list[ScopeMinute]
+    is_full: bool
 
 
 class Reconciler:
@@ -87,6 +90,8 @@ class Reconciler:
         self._last_full: datetime | None = None
         self._fenced = ""
         self._beat: caution.Beat | None = None
+        self._tally = Tally()
+        self._rota = Rota()
         self._spent: deque[tuple[datetime, int]] = deque()
 
     async def run(self, clock: Clock) -> None:
@@ -141,21 +146,26 @@ class Reconciler:
         is_full = self._last_full != hour
         since = hour - (_LATE if is_full else 2 * _HOUR)
         seen = _Seen(
-            await self._driver.scopes(), await self._driver.leases(), await self._driver.statistics(since)
+            await self._driver.scopes(),
+            await self._driver.leases(),
+            await self._driver.statistics(since),
+            is_full,
         )
         self._last_full = hour
         return seen
 
     def _decide(self, now: datetime, seen: _Seen, epoch: int) -> tuple[TickReport, list[Action]]:
         settings = self._settings
+        self._tally.take(seen.minutes, now, afresh=seen.is_full)
         with database.session(self._database) as session:
-            scopes.record_hours(session, hourly(seen.minutes))
-            scopes.forget_hours(session, now - settings.base.window - timedelta(days=1))
+            scopes.record_hours(session, self._tally.due())
+            if seen.is_full:
+                scopes.forget_hours(session, now - settings.base.window - timedelta(days=1))
         # judged outside of a writing transaction: the monitor writes meanwhile, and that is for the next tick
-        world, states = self._world(now, seen)
+        world, states, ips = self._world(now, seen)
         if hand.is_stopped(world.orders):
             return TickReport(now, settings.mode, is_stopped=True), []
-        verdict = fleet.judge(world, states, now, settings)
+        verdict = fleet.judge(world, states, now, settings, ips)
         with database.session(self._database) as session:
             changes = journal.write(session, verdict, states, now, settings)
             asked = journal.ask(session, verdict, world.orders, now)
@@ -183,18 +193,27 @@ class Reconciler:
             if (hands.on(lease.scope).mode or self._settings.mode) is not Mode.ENFORCE
         )
 
-    def _world(self, now: datetime, seen: _Seen) -> tuple[fleet.World, dict[Scope, ScopeState]]:
+    def _world(
+        self, now: datetime, seen: _Seen
+    ) -> tuple[fleet.World, dict[Scope, ScopeState], frozenset[IpAddress]]:
+        """What is known, and the IPs to think about; the long history is read of these alone."""
+        counts, base = self._settings.counts, self._settings.base
+        census = Census(seen.reports)
         with database.reading(self._database) as session:
+            states = _states(scopes.load_states(session))
             world = fleet.World(
                 scopes=seen.reports,
                 incidents=incidents.open_incidents(session),
                 minutes=seen.minutes,
-                hours=scopes.hours(session, now - self._settings.base.window),
+                # complaints and hard bounces are looked for in a part of a large fleet at a time
+                hours=scopes.hours_of(session, now - counts.memory, self._rota.turn(census.ips)),
                 orders=orders.standing(session, now),
                 protected=self._protected,
                 watched_at=health.last_attempt(session),
             )
-            return world, _states(scopes.load_states(session))
+            ips = awake(census, world, states, now, self._settings)
+            hours = scopes.hours_of(session, now - base.window, ips)
+        return replace(world, hours=[*hours, *self._tally.of(ips)]), states, ips
 
     async def _send(self, report: TickReport, actions: Iterable[Action], epoch: int) -> TickReport:
         sent: list[Action] = []
@@ -248,19 +267,6 @@ class Reconciler:
         if newest > epoch:
             self._fenced = said
         return newest > epoch
-
-
-def hourly(minutes: Iterable[ScopeMinute]) -> list[scopes.ScopeHour]:
-    """Minutes added up to hours. A minute that comes twice counts once."""
-    unique = {(m.source_ip, m.provider, m.minute): m for m in minutes}
-    sums: dict[tuple[Scope, datetime], dict[str, int]] = {}
-    for minute in unique.values():
-        scope = Scope(source_ip=minute.source_ip, provider=minute.provider)
-        hour = minute.minute.replace(minute=0, second=0, microsecond=0)
-        counts = sums.setdefault((scope, hour), dict.fromkeys(scopes.COUNTS, 0))
-        for name in scopes.COUNTS:
-            counts[name] += getattr(minute, name)
-    return [scopes.ScopeHour(scope=scope, hour=hour, **counts) for (scope, hour), counts in sums.items()]
 
 
 def _states(documents: dict[Scope, dict[str, object]]) -> dict[Scope, ScopeState]:

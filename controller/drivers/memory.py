@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from controller.drivers.base import EngineStatus, Kept
 from controller.reconcile import LeaseState, ReportedLease
 from controller.state import ScopeReport
+from core.address import IpAddress
 from core.clock import Clock
 from core.errors import ConflictError, EngineUnreachable
 from core.lease import Directive, Lease, Origin, Scope
@@ -30,12 +31,11 @@ class MemoryEngine:
         self._started_at = clock.now()
         self._leases: dict[str, Lease] = {}
         self._followers: list[asyncio.Queue[bool]] = []
-        self._minutes: dict[tuple[Scope, datetime], ScopeMinute] = {}
+        self._minutes: dict[tuple[IpAddress, str, datetime], ScopeMinute] = {}
 
     def record(self, minute: ScopeMinute) -> None:
         """Count a minute; the same minute of a scope again replaces it."""
-        scope = Scope(source_ip=minute.source_ip, provider=minute.provider)
-        self._minutes[scope, minute.minute] = minute
+        self._minutes[minute.source_ip, minute.provider, minute.minute] = minute
         if minute.reputation_deferred or minute.blocked:
             for follower in self._followers:
                 follower.put_nowait(True)
@@ -97,7 +97,7 @@ class MemoryEngine:
 
     async def statistics(self, since: datetime) -> list[ScopeMinute]:
         self._answer()
-        return [minute for (_, at), minute in self._minutes.items() if at >= since]
+        return [minute for (_, _, at), minute in self._minutes.items() if at >= since]
 
     async def trouble(self) -> AsyncGenerator[None]:
         self._answer()

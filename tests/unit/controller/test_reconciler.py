@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from controller.drivers.memory import MemoryEngine
 from controller.reconcile import Delete, LeaseState, Put
-from controller.reconciler import Reconciler, TickReport, hourly
+from controller.reconciler import Reconciler, TickReport
 from controller.settings import ControllerSettings, Mode
 from core.clock import ManualClock
 from core.incident import Rule
@@ -449,10 +449,3 @@ async def test_advice_about_a_protected_ip_is_told_once_and_nothing_is_sent(stag
     stage.resolve(number)
     (over,) = (await stage.tick(MINUTE)).planned
     assert (over.after, over.reason) == (None, "no longer advised")
-
-
-def test_minutes_add_up_to_hours_and_count_once() -> None:
-    at = NOON + 5 * MINUTE
-    rows = [minute(at, delivered=3), minute(at, delivered=3), minute(at + MINUTE, delivered=4, blocked=1)]
-    (hour,) = hourly(rows)
-    assert (hour.hour, hour.delivered, hour.blocked, hour.attempted) == (NOON, 7, 1, 8)

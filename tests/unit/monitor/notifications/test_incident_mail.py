@@ -220,7 +220,7 @@ def test_each_recipient_has_a_mail_of_their_own_with_one_message_id() -> None:
 def test_the_timetable_ends_at_what_the_controller_remembers_as_usual() -> None:
     with rig() as monitor:
         with database.session(monitor.engine) as session:
-            scopes.save_state(session, Scope(source_ip=IP), {"base": 400.0}, START)
+            scopes.save_states(session, {Scope(source_ip=IP): {"base": 400.0}}, START)
         resolved = flat(text_of(story(monitor)[-1]))
     assert re.findall(r"(?<!to )all providers: (\d+/h)", resolved)[-1] == "400/h"
 
