@@ -7,13 +7,13 @@ process dies in between, the next tick finds the difference again.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from controller import caution, fleet, hand, journal, reconcile
+from controller import absence, caution, fleet, hand, journal, reconcile
 from controller.census import Census, Rota, awake
 from controller.drivers.base import Driver, EngineStatus
 from controller.reconcile import Action, Delete, Put, ReportedLease
@@ -32,6 +32,7 @@ from storage.orders import Order
 log = logging.getLogger(__name__)
 
 _EPOCH = "controller-epoch"
+_LAST_LOOK = "controller-last-look"
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 _LATE = timedelta(hours=48)
 
@@ -70,6 +71,16 @@ class _Seen:
     leases: list[ReportedLease]
     minutes: list[ScopeMinute]
     is_full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The world at a tick; states as they were kept and as of now; the IPs to think about."""
+
+    world: fleet.World
+    kept: dict[Scope, ScopeState]
+    states: dict[Scope, ScopeState]
+    ips: frozenset[IpAddress]
 
 
 class Reconciler:
@@ -162,13 +173,15 @@ class Reconciler:
             if seen.is_full:
                 scopes.forget_hours(session, now - settings.base.window - timedelta(days=1))
         # judged outside of a writing transaction: the monitor writes meanwhile, and that is for the next tick
-        world, states, ips = self._world(now, seen)
+        known = self._known(now, seen)
+        world = known.world
         if hand.is_stopped(world.orders):
             return TickReport(now, settings.mode, is_stopped=True), []
-        verdict = fleet.judge(world, states, now, settings, ips)
+        verdict = fleet.judge(world, known.states, now, settings, known.ips)
         with database.session(self._database) as session:
-            changes = journal.write(session, verdict, states, now, settings)
+            changes = journal.write(session, verdict, known.kept, now, settings)
             asked = journal.ask(session, verdict, world.orders, now)
+            scopes.note_moment(session, _LAST_LOOK, now)
         report = TickReport(
             at=now,
             mode=settings.mode,
@@ -185,22 +198,21 @@ class Reconciler:
 
     def _untouched(self, world: fleet.World, wanted: dict[str, Lease], seen: _Seen) -> frozenset[str]:
         """Where the controller may not act it leaves its earlier leases alone: they run out by ramping."""
-        hands = hand.Hands(world.orders)
+        is_enforced = self._enforced(world.orders)
         leases = [*wanted.values(), *(held.lease for held in seen.leases)]
-        return frozenset(
-            lease.key
-            for lease in leases
-            if (hands.on(lease.scope).mode or self._settings.mode) is not Mode.ENFORCE
-        )
+        return frozenset(lease.key for lease in leases if not is_enforced(lease.scope))
 
-    def _world(
-        self, now: datetime, seen: _Seen
-    ) -> tuple[fleet.World, dict[Scope, ScopeState], frozenset[IpAddress]]:
-        """What is known, and the IPs to think about; the long history is read of these alone."""
+    def _enforced(self, standing: Sequence[Order]) -> absence.Enforced:
+        hands = hand.Hands(standing)
+        return lambda scope: (hands.on(scope).mode or self._settings.mode) is Mode.ENFORCE
+
+    def _known(self, now: datetime, seen: _Seen) -> _Known:
+        """What the records say; the long history is read of the IPs to think about alone."""
         counts, base = self._settings.counts, self._settings.base
         census = Census(seen.reports)
         with database.reading(self._database) as session:
-            states = _states(scopes.load_states(session))
+            kept = _states(scopes.load_states(session))
+            last_look = scopes.moment(session, _LAST_LOOK)
             world = fleet.World(
                 scopes=seen.reports,
                 incidents=incidents.open_incidents(session),
@@ -211,9 +223,12 @@ class Reconciler:
                 protected=self._protected,
                 watched_at=health.last_attempt(session),
             )
+            states = absence.caught_up(
+                kept, seen.leases, last_look, now, self._settings.leases, self._enforced(world.orders)
+            )
             ips = awake(census, world, states, now, self._settings)
             hours = scopes.hours_of(session, now - base.window, ips)
-        return replace(world, hours=[*hours, *self._tally.of(ips)]), states, ips
+        return _Known(replace(world, hours=[*hours, *self._tally.of(ips)]), kept, states, ips)
 
     async def _send(self, report: TickReport, actions: Iterable[Action], epoch: int) -> TickReport:
         sent: list[Action] = []

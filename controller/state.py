@@ -71,6 +71,11 @@ class ScopeState(BaseModel):
     def is_throttled(self) -> bool:
         return self.level < 1
 
+    @property
+    def told(self) -> dict[str, Rate | None]:
+        """The rates that people were told last; they outlive the throttle."""
+        return {name: getattr(self, name) for name in ("announced", "announced_connect", "advised")}
+
     def not_after(self, now: datetime) -> "ScopeState":
         """The state without moments that lie ahead: what a clock that was wrong wrote must not bind."""
         moments = {name: getattr(self, name) for name in _MOMENTS}

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -135,6 +135,18 @@ def next_number(session: Session, name: str, above: int = 0) -> int:
     session.add(row)
     session.flush()
     return row.value
+
+
+def note_moment(session: Session, name: str, at: datetime) -> None:
+    """Remember when something happened last, to the second."""
+    session.merge(CounterRow(name=name, value=int(at.timestamp())))
+    session.flush()
+
+
+def moment(session: Session, name: str) -> datetime | None:
+    """When something happened last, if it ever did."""
+    row = session.get(CounterRow, name)
+    return None if row is None else datetime.fromtimestamp(row.value, UTC)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from controller.drivers.base import EngineStatus, Kept
 from controller.reconcile import LeaseState, ReportedLease
@@ -10,13 +10,10 @@ from controller.state import ScopeReport
 from core.address import IpAddress
 from core.clock import Clock
 from core.errors import ConflictError, EngineUnreachable
-from core.lease import Directive, Lease, Origin, Scope
+from core.lease import RAMP_FACTOR, RAMP_STEP, Directive, Lease, Origin, Scope
 from core.provider import EVERY
 from core.rate import UNLIMITED, Rate
 from core.statistics import ScopeMinute
-
-RAMP_FACTOR = 1.5
-RAMP_STEP = timedelta(hours=2)
 
 
 class MemoryEngine:
