@@ -1,7 +1,7 @@
 """A scope's story as text: five numbered parts in the order in which one led to the next."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from core.provider import EVERY
@@ -9,6 +9,8 @@ from core.text import printable
 from tidegate.cli.output import moment, read_time
 
 _INDENT = " " * 15
+_CURRENT = timedelta(minutes=2)
+"""What was so as recently as this is said to be so."""
 
 
 def text(story: Mapping[str, Any], now: datetime) -> str:
@@ -48,7 +50,9 @@ def _clues(clues: Iterable[Mapping[str, Any]], now: datetime) -> list[str]:
     lines = []
     for clue in clues:
         lines.append(clue["text"])
-        lines.append(f"  {clue['rule']}: {clue['does']}; activity until {_moment(clue['ends'], now)}")
+        ends = read_time(clue["ends"])
+        when = f"activity until {moment(ends, now)}" if ends and now - ends > _CURRENT else "it stands now"
+        lines.append(f"  {clue['rule']}: {clue['does']}; {when}")
     return lines or ["nothing speaks against it now"]
 
 

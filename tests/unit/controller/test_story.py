@@ -52,6 +52,12 @@ def test_after_replies_the_next_step_has_a_time_and_counts_what_was_delivered() 
     assert told.waits_for[-1].startswith("10 recipients accepted at this level (7 so far)")
 
 
+def test_a_level_that_is_proven_waits_for_quiet_alone() -> None:
+    state = decide(signals=[replies(0.4, NOON - HOUR)], now=NOON - HOUR).state
+    told = tell(World(REPORTS, minutes=[minute(NOON - 30 * MINUTE, delivered=10)]), state)
+    assert told.waits_for == ("2 h without new trouble",)
+
+
 def test_what_lowers_nothing_says_why() -> None:
     throttled = decide(signals=[replies(0.4)]).state
     old = incident(Rule.SNDS_RED, at=NOON - DAY)

@@ -35,7 +35,7 @@ async def play(stage: Stage) -> None:
     await stage.expect("mail", "the alert arrives in the mailbox", 30, lambda: _mailed(stage))
     stage.console.quote(render(stage.facts["first-mail"]), 60)
     await stage.expect("mail is complete", "the thread tells all", 30, lambda: _complete(stage))
-    await asyncio.gather(_measure(stage, rates), stage.cli("explain", str(LISTED), "microsoft", most=14))
+    await asyncio.gather(_measure(stage, rates), stage.cli("explain", str(LISTED), "microsoft", most=20))
 
 
 async def _swept(stage: Stage) -> str | None:
