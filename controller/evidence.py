@@ -28,6 +28,10 @@ _EVERY_LIST = frozenset({"", "every-zone"})
 SNDS_SOURCES = frozenset({Source.SNDS_DATA, Source.SNDS_STATUS})
 
 
+MEASURED = ("replies-blocked", "replies-deferred", "complaints", "hard-bounces")
+"""The rules that rest on the engine's own counts."""
+
+
 class Effect(StrEnum):
     """How a signal bears on a rate."""
 
@@ -75,12 +79,13 @@ def from_incidents(
     now: datetime,
     settings: CapSettings,
 ) -> list[Signal]:
-    """The caps that open incidents put on a scope. `overridden`: patterns of rules or fingerprints."""
+    """The caps that open incidents put on a scope. `overridden`: patterns of rules, fingerprints, sources."""
     found = []
     for incident in incidents:
         if incident.kind is not IncidentKind.IP or incident.ip != scope.source_ip:
             continue
-        if any(fnmatchcase(name, p) for name in (incident.rule, incident.fingerprint) for p in overridden):
+        names = (incident.rule, incident.fingerprint, source_name(incident.source, incident.metric))
+        if any(fnmatchcase(name, p) for name in names for p in overridden):
             continue
         level = cap(incident, scope.provider, settings)
         if level is not None and level < 1:
@@ -192,31 +197,51 @@ def from_replies(
     now: datetime,
     settings: ReplySettings,
 ) -> list[Signal]:
-    """The cut that a provider's own replies call for, the worst alone.
+    """The cut that a provider's own replies call for, the worst alone: of the last hour, or of a burst.
 
-    Only minutes that began at or after `since` (the last tightening) count: what was sent before it says
-    nothing about the level since.
+    Only minutes that began after `since` (the last tightening) count: what was sent before it says nothing
+    about the level since.
     """
-    begin = max(now - settings.window, since or now - settings.window)
-    counted = [m for m in minutes if begin <= m.minute <= now]
+    begin = now - settings.window
+    counted = [m for m in minutes if begin <= m.minute <= now and (since is None or m.minute > since)]
+    burst = [m for m in counted if m.minute >= now - settings.burst_window]
+    found = [
+        *_reply_signals(counted, scope, now, settings, settings.min_events, _marks(settings)),
+        *_reply_signals(burst, scope, now, settings, settings.burst_events, _marks(settings)[:2]),
+    ]
+    return [min(found)] if found else []
+
+
+def _marks(settings: ReplySettings) -> list[tuple[str, float, float]]:
+    """Which replies, more than what share, what factor: the worst first."""
+    return [
+        ("blocked", settings.block_threshold, settings.block_factor),
+        ("deferred for reputation", settings.heavy_threshold, settings.heavy_factor),
+        ("deferred for reputation", settings.deferral_threshold, settings.deferral_factor),
+    ]
+
+
+def _reply_signals(
+    counted: Sequence[ScopeMinute],
+    scope: Scope,
+    now: datetime,
+    settings: ReplySettings,
+    least: int,
+    marks: Sequence[tuple[str, float, float]],
+) -> Iterable[Signal]:
     answered = sum(m.delivered + m.deferred + m.bounced for m in counted)
-    deferred = sum(m.reputation_deferred for m in counted)
-    blocked = sum(m.blocked for m in counted)
+    events = {
+        "blocked": sum(m.blocked for m in counted),
+        "deferred for reputation": sum(m.reputation_deferred for m in counted),
+    }
     end = max((m.minute for m in counted), default=now)
-    candidates = (
-        (blocked, settings.block_threshold, settings.block_factor, "blocked"),
-        (deferred, settings.heavy_threshold, settings.heavy_factor, "deferred for reputation"),
-        (deferred, settings.deferral_threshold, settings.deferral_factor, "deferred for reputation"),
-    )
-    found = []
-    for events, threshold, factor, what in candidates:
-        share = wilson_lower(events, max(answered, events), settings.z)
-        if events < settings.min_events or share <= threshold:
+    for what, threshold, factor in marks:
+        count = events[what]
+        if count < least or wilson_lower(count, max(answered, count), settings.z) <= threshold:
             continue
-        text = f"{scope.provider} {what} {events} of {answered} recipients: surely more than {threshold:.0%}"
+        text = f"{scope.provider} {what} {count} of {answered} recipients: surely more than {threshold:.0%}"
         quote = printable(max(counted, key=lambda m: (bool(m.last_reply), m.minute)).last_reply, 160)
-        found.append(_reply_signal(scope, factor, what, end, f"{text}; “{quote}”" if quote else text))
-    return found[:1] if len(found) < 2 else [min(found)]
+        yield _reply_signal(scope, factor, what, end, f"{text}; “{quote}”" if quote else text)
 
 
 def _reply_signal(scope: Scope, factor: float, what: str, end: datetime, text: str) -> Signal:

@@ -6,12 +6,13 @@ Beyond that only what mailbox providers themselves answer still cuts.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.evidence import Effect, Signal
 from controller.settings import GuardSettings
 from controller.state import ScopeState
+from controller.suspicion import is_approved
 from core.address import IpAddress
 from core.lease import Scope
 from core.provider import EVERY
@@ -27,17 +28,21 @@ class Standing:
     signals: tuple[Signal, ...]
 
     @property
-    def proposed(self) -> float:
-        """The level that caps alone would account for, if those that lower the present one were let."""
+    def lowering(self) -> list[Signal]:
+        """The caps that would lower the present level."""
         last = self.state.last_cut_at
-        lowering = (
-            s.value
+        return [
+            s
             for s in self.signals
             if s.effect is Effect.CAP
             and s.value < self.state.level
             and (last is None or s.period_end >= last)
-        )
-        return min((self.held_by_caps, *lowering))
+        ]
+
+    @property
+    def proposed(self) -> float:
+        """The level that caps alone would account for, if those that lower the present one were let."""
+        return min((self.held_by_caps, *(s.value for s in self.lowering)))
 
     @property
     def held_by_caps(self) -> float:
@@ -50,12 +55,21 @@ class Standing:
         return max((cut.before for cut in self.state.cap_cuts), default=self.held_by_caps)
 
 
-def admit(standings: Iterable[Standing], settings: GuardSettings) -> frozenset[IpAddress]:
-    """The IPs whose new caps must wait. Worst first, so that the widest list gives way to the deepest cut."""
+def admit(
+    standings: Iterable[Standing],
+    settings: GuardSettings,
+    approved: frozenset[str] = frozenset(),
+    elsewhere: float = 0.0,
+) -> frozenset[IpAddress]:
+    """The IPs whose new caps must wait. Worst first, so that the widest list gives way to the deepest cut.
+
+    `approved` are the sources that a person lets act beyond the bounds, `elsewhere` is the capacity of the
+    IPs that are not among the standings.
+    """
     fleet: dict[IpAddress, list[Standing]] = defaultdict(list)
     for standing in standings:
         fleet[standing.scope.source_ip].append(standing)
-    capacity = sum(_capacity(members) for members in fleet.values())
+    capacity = elsewhere + sum(_capacity(members) for members in fleet.values())
     now = {ip: _share(members, {s.scope: s.held_by_caps for s in members}) for ip, members in fleet.items()}
     gone = sum((1 - now[ip]) * _capacity(members) for ip, members in fleet.items())
     recent = sum(_recent(members) for members in fleet.values())
@@ -66,7 +80,7 @@ def admit(standings: Iterable[Standing], settings: GuardSettings) -> frozenset[I
         extra = (now[ip] - wanted) * _capacity(members)
         if extra <= 0:
             continue
-        is_free = len(capped | {ip}) <= settings.free_ips
+        is_free = len(capped | {ip}) <= settings.free_ips or _is_approved(members, approved)
         fits = recent + extra <= settings.hourly * capacity and gone + extra <= settings.total * capacity
         if not (is_free or fits):
             waiting.append(ip)
@@ -76,13 +90,26 @@ def admit(standings: Iterable[Standing], settings: GuardSettings) -> frozenset[I
     return frozenset(waiting)
 
 
-def withhold(standing: Standing) -> Standing:
-    """The standing with caps that hold what is, and lower nothing."""
+def withhold(standing: Standing, sources: Collection[str] | None = None) -> Standing:
+    """The standing with caps that hold what is, and lower nothing; those of some sources, or all."""
     level = standing.state.level
     softened = (
-        replace(s, value=max(s.value, level)) if s.effect is Effect.CAP else s for s in standing.signals
+        replace(s, value=max(s.value, level))
+        if s.effect is Effect.CAP and (sources is None or s.source in sources)
+        else s
+        for s in standing.signals
     )
     return replace(standing, signals=tuple(sorted(s for s in softened if s.value < 1)))
+
+
+def without_caps(standing: Standing) -> Standing:
+    """The standing of a scope that slow signals do not bear on."""
+    kept = tuple(s for s in standing.signals if s.effect is not Effect.CAP)
+    return replace(standing, signals=kept)
+
+
+def _is_approved(members: Sequence[Standing], approved: frozenset[str]) -> bool:
+    return bool(approved) and all(is_approved(approved, s.source) for m in members for s in m.lowering)
 
 
 def _capacity(members: Sequence[Standing]) -> float:

@@ -1,11 +1,13 @@
 """The operator's hand on a scope: what standing orders say about it. Decides only."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 
 from controller.settings import Mode
+from core.address import IpAddress
 from core.lease import Scope
 from core.rate import Rate
 from storage.orders import Order, OrderKind
@@ -35,11 +37,34 @@ FREE = Hand()
 """Nobody ordered anything."""
 
 
+class Hands:
+    """Standing orders, found by scope."""
+
+    def __init__(self, orders: Iterable[Order]) -> None:
+        ordered = sorted(orders, key=lambda order: order.id)
+        self._for_all = [order for order in ordered if order.source_ip is None]
+        self._by_ip: dict[IpAddress, list[Order]] = defaultdict(list)
+        for order in ordered:
+            if order.source_ip is not None:
+                self._by_ip[order.source_ip].append(order)
+
+    def on(self, scope: Scope) -> Hand:
+        """The hand on a scope. An order for every provider speaks about each; one for `*` scopes too."""
+        own = self._by_ip.get(scope.source_ip)
+        if own is None and not self._for_all:
+            return FREE
+        return _hand(scope, sorted([*self._for_all, *(own or ())], key=lambda order: order.id))
+
+
 def on(scope: Scope, orders: Iterable[Order]) -> Hand:
-    """The hand on a scope. An order for every provider speaks about each; one for `*` scopes too."""
+    """The hand on one scope."""
+    return Hands(orders).on(scope)
+
+
+def _hand(scope: Scope, orders: Iterable[Order]) -> Hand:
     hand = FREE
     overridden = []
-    for order in sorted(orders, key=lambda order: order.id):
+    for order in orders:
         if not order.concerns(scope.source_ip, scope.provider):
             continue
         text = f"{order.kind} (ordered by {order.author}: {order.reason})"

@@ -1,7 +1,7 @@
 """Writes down what was decided: states, lease changes, audit, timelines; in the caller's transaction."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from re import compile as regex
 
@@ -16,10 +16,11 @@ from core.address import IpAddress
 from core.errors import NotFoundError
 from core.lease import Directive, Scope, automatic_key
 from core.rate import Rate
-from storage import audit, incidents, leases, scopes
+from storage import audit, incidents, leases, orders, scopes
 from storage.audit import AuditEntry
 from storage.incidents import EventKind, IncidentEvent
 from storage.leases import LeaseChange
+from storage.orders import NewOrder, Order, OrderKind
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +36,35 @@ def write(
 ) -> list[LeaseChange]:
     """Keep the states that changed, and record each change worth a line. Returns those changes."""
     found = []
-    for scope, decision in verdict.decisions.items():
+    states: dict[Scope, ScopeState] = {}
+    for scope, decision in verdict.loud():
         mode = verdict.hands[scope].mode or settings.mode
         changes, state = _changes(scope, decision, verdict, mode, now, settings)
         for change in changes:
             _record(session, change, decision)
-        found += changes
-        _save(session, scope, state, before.get(scope, REST), now)
+        advice, state = _advised(scope, state, verdict, now, settings)
+        for change in advice:
+            _record(session, change, verdict.advice[scope])
+        found += [*changes, *advice]
+        states[scope] = state
+    _keep(session, states, before, now)
     return found
+
+
+def _advised(
+    scope: Scope, state: ScopeState, verdict: Verdict, now: datetime, settings: ControllerSettings
+) -> tuple[list[LeaseChange], ScopeState]:
+    """What slow signals would do to a protected scope, where that differs from what was advised last."""
+    advice = verdict.advice.get(scope)
+    lower = advice is not None and advice.state.level < verdict.decisions[scope].state.level
+    new = advice.want if advice and lower else None
+    if advice is None or not reconcile.differs(state.advised, new, settings.leases.hysteresis):
+        return [], state
+    directive = Directive.SOURCE_IP_MAX_MSG_RATE
+    change = _change(scope, directive, (state.advised, new), advice, Mode.ADVISE, now, settings.leases)
+    reason = f"protected, so this is advice alone: {change.reason}" if new else "no longer advised"
+    told = change.model_copy(update={"reason": reason, "undo": "", "expires_at": None})
+    return [told], state.model_copy(update={"advised": new})
 
 
 def _changes(
@@ -123,17 +145,45 @@ def _record(session: Session, change: LeaseChange, decision: Decision) -> None:
         _tell(session, change, f"{reconcile.ACTOR} {verb}: {line(change, decision)}")
 
 
-def write_withheld(session: Session, ips: Iterable[IpAddress], now: datetime) -> None:
-    """Record that the blast-radius guard holds caps back, so that a person looks."""
-    for ip in sorted(ips, key=str):
-        reason = "slow signals would take away too much of the fleet at once; replies still act"
+def ask(session: Session, verdict: Verdict, standing: Iterable[Order], now: datetime) -> list[Order]:
+    """Put before a person, once, what the guards hold back; take back what nothing waits for any more.
+
+    An order that stands is what holds a suspect's word back until somebody approves or denies it.
+    """
+    known = {order.subject: order for order in standing if order.kind is OrderKind.GUARD}
+    asked = []
+    for subject, ips in sorted(verdict.held_back.items()):
+        if subject in known:
+            continue
+        order = orders.give(session, _question(subject, ips, verdict, now))
         log.warning(
-            "The guard holds back caps on an IP.", extra={"event": "controller.withheld", "ip": str(ip)}
+            "The guard holds back caps: %s %s", subject, order.reason, extra={"event": "controller.withheld"}
         )
-        audit.append(
-            session,
-            AuditEntry(at=now, actor=reconcile.ACTOR, action="withhold caps", subject=str(ip), reason=reason),
-        )
+        _note_order(session, order, "guard.asks", now)
+        asked.append(order)
+    for subject, order in known.items():
+        if subject not in verdict.held_back:
+            orders.withdraw(session, order.id, now)
+            _note_order(session, order, "guard.over", now)
+    return asked
+
+
+def _question(subject: str, ips: Collection[IpAddress], verdict: Verdict, now: datetime) -> NewOrder:
+    why = verdict.why.get(subject, "would take away more of the fleet than the bounds allow")
+    few = ", ".join(sorted(map(str, ips))[:3])
+    more = f" and {len(ips) - 3} more" if len(ips) > 3 else ""
+    reason = f"{why}; waiting: {few}{more}"
+    return NewOrder(
+        kind=OrderKind.GUARD, subject=subject, author=reconcile.ACTOR, reason=reason, created_at=now
+    )
+
+
+def _note_order(session: Session, order: Order, action: str, now: datetime) -> None:
+    entry = AuditEntry(
+        at=now, actor=reconcile.ACTOR, action=action, subject=f"order {order.id}: {order.subject}",
+        reason=order.reason,
+    )  # fmt: skip
+    audit.append(session, entry)
 
 
 def line(change: LeaseChange, decision: Decision) -> str:
@@ -160,10 +210,12 @@ def _numbers(evidence: Iterable[str]) -> list[int]:
     return [int(match[1]) for match in map(_INCIDENT.match, evidence) if match]
 
 
-def _save(session: Session, scope: Scope, state: ScopeState, before: ScopeState, now: datetime) -> None:
-    if state == before:
-        return
-    if state == REST:
+def _keep(
+    session: Session, after: Mapping[Scope, ScopeState], before: Mapping[Scope, ScopeState], now: datetime
+) -> None:
+    """Write down the states that changed, and forget those that are at rest."""
+    changed = {scope: state for scope, state in after.items() if state != before.get(scope, REST)}
+    for scope in [scope for scope, state in changed.items() if state == REST]:
         scopes.delete_state(session, scope)
-    else:
-        scopes.save_state(session, scope, state.document(), now)
+        del changed[scope]
+    scopes.save_states(session, {scope: state.document() for scope, state in changed.items()}, now)

@@ -217,12 +217,7 @@ def _raised(
 ) -> tuple[ScopeState, Move]:
     level = min(next_level(state.level, state.threshold, settings), ceiling)
     if level >= 1:
-        kept = {
-            "coupled_at": state.coupled_at,
-            "last_cut_at": state.last_cut_at,
-            "announced": state.announced,
-        }
-        kept["announced_connect"] = state.announced_connect
+        kept = {"coupled_at": state.coupled_at, "last_cut_at": state.last_cut_at, **state.told}
         return REST.model_copy(update=kept), Move.RECOVERED
     changes = {"level": level, "last_move_at": now, "raised": True}
     return state.model_copy(update=changes), Move.RAISED
@@ -262,8 +257,7 @@ def _forget_old(state: ScopeState, now: datetime) -> ScopeState:
 
 def _released(state: ScopeState, hand: Hand) -> Decision:
     move = Move.RELEASED if state.is_throttled or state.announced else Move.NONE
-    kept = {"announced": state.announced, "announced_connect": state.announced_connect}
-    rest = REST.model_copy(update={**kept, "last_cut_at": hand.released_at})
+    rest = REST.model_copy(update={**state.told, "last_cut_at": hand.released_at})
     return Decision(rest, None, move, "release", hand.text, state.evidence)
 
 

@@ -70,7 +70,7 @@ Action = Put | Delete
 def wanted(verdict: Verdict, now: datetime, epoch: int, settings: LeaseSettings) -> dict[str, Lease]:
     """The leases that the decisions call for, by key."""
     leases = {}
-    for scope, decision in verdict.decisions.items():
+    for scope, decision in verdict.loud():
         for term in terms(decision, verdict.reports[scope], verdict.bases[scope]):
             lease = _lease(scope, term, decision, now, epoch, settings)
             leases[lease.key] = lease
@@ -169,6 +169,49 @@ def plan(
             actions.append(Put(_kept(lease, held[key].lease) if why in _SAME_RATE else lease, why))
     gone = sorted(held.keys() - wanted_leases.keys() - untouched)
     return [*actions, *(Delete(key) for key in gone if key.startswith(PREFIX))]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What may be sent now, and how many changes wait for the next minute."""
+
+    now: list[Action]
+    later: int = 0
+
+    @property
+    def changes(self) -> int:
+        """How much of the budget this takes."""
+        return sum(is_change(action) for action in self.now)
+
+
+def within_budget(actions: Iterable[Action], left: int) -> Batch:
+    """The actions of which at most `left` change a limit: what replies cut first, deletions last.
+
+    Renewals change nothing that mail feels, and a lease that runs out would: they are not counted.
+    """
+    kept: list[Action] = []
+    later = 0
+    for action in sorted(actions, key=_precedence):
+        if is_change(action):
+            if left <= 0:
+                later += 1
+                continue
+            left -= 1
+        kept.append(action)
+    return Batch(kept, later)
+
+
+def is_change(action: Action) -> bool:
+    """Whether mail flows otherwise after this action."""
+    return isinstance(action, Delete) or action.why not in _SAME_RATE
+
+
+def _precedence(action: Action) -> int:
+    if isinstance(action, Delete):
+        return 3
+    if action.why in _SAME_RATE:
+        return 0
+    return 1 if action.lease.rule.startswith("replies") else 2
 
 
 def _why(lease: Lease, held: ReportedLease | None, now: datetime, settings: LeaseSettings) -> Why | None:

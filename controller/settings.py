@@ -63,6 +63,11 @@ class ReplySettings(Settings):
     heavy_factor: Level = Field(0.4, description="What such deferrals multiply the rate by (2.2).")
     block_threshold: Share = Field(0.10, description="Share of blocks that cuts hardest (2.2).")
     block_factor: Level = Field(0.2, description="What blocks multiply the rate by (2.2).")
+    burst_window: Duration = Field(
+        timedelta(minutes=1),
+        description="Heavy trouble within this time counts by itself: an hour of good mail must not hide it.",
+    )
+    burst_events: Count = Field(10, description="So many reputation replies at least make such a burst.")
     z: float = Field(1.96, gt=0, description="Quantile of the Wilson interval: 1.96 is 95 % (1.3).")
 
 
@@ -188,10 +193,29 @@ class LeaseSettings(Settings):
 class GuardSettings(Settings):
     """Blast radius: how much of the fleet slow signals may take away (2.5). Replies are not bound by it."""
 
+    source_share: Share = Field(
+        0.10, description="A source that names more than this share of the fleet within the window must wait."
+    )
+    source_ips: Count = Field(5, description="So many IPs at least, so that a small fleet is protected, too.")
+    source_window: Duration = Field(
+        timedelta(hours=1), description="The window: as long as one round of the DNS lists."
+    )
+
     hourly: Share = Field(0.25, description="At most this share of the fleet's capacity within an hour.")
     total: Share = Field(0.40, description="At most this share of the fleet's capacity in all.")
     free_ips: int = Field(
         2, ge=0, description="This many IPs may always be capped, so that a small fleet is protected, too."
+    )
+    changes_per_minute: Count = Field(
+        600, description="So many leases at most change within a minute; what replies cut goes first (2.5)."
+    )
+    clock_tolerance: Duration = Field(
+        timedelta(minutes=2),
+        description="A clock that jumps further, or is further from the engine's, makes the controller wait.",
+    )
+    stale_after: Duration = Field(
+        timedelta(hours=24),
+        description="If no source was asked for so long, slow signals lower nothing and let nothing rise.",
     )
 
 
@@ -210,6 +234,15 @@ class ControllerSettings(Settings):
     )
     engine: EngineAccess = Field(EngineAccess(), description="The engine whose rates are controlled.")
     interval: Duration = Field(timedelta(seconds=60), description="Time between two looks at everything.")
+    look_again: Duration = Field(
+        timedelta(seconds=1),
+        description="Time between two looks when the engine itself reports replies about an IP.",
+    )
+    protected_virtual_mtas: tuple[str, ...] = Field(
+        (),
+        description="VirtualMTAs of transactional mail. Slow signals are told and advised there, and lower "
+        "nothing; only what providers reply cuts the source IPs that these VirtualMTAs use.",
+    )
     replies: ReplySettings = Field(ReplySettings(), description="The fast loop.")
     counts: CountSettings = Field(CountSettings(), description="Complaints and hard bounces.")
     caps: CapSettings = Field(CapSettings(), description="The slow signals.")

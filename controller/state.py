@@ -37,7 +37,8 @@ class ScopeState(BaseModel):
     was held and climbs from there. `last_cut_at` is when the last tightening took effect: evidence whose
     activity ended before does not tighten again. `cut_from` and `cut_at` describe the last cut by factors,
     so that a worse signal within the dwell deepens it and does not compound. `bottom` is the level that the
-    recovery started from.
+    recovery started from. `announced` rates are those that were last told; `advised` is the last advice
+    about a protected scope.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,15 +65,29 @@ class ScopeState(BaseModel):
     sources: tuple[str, ...] = ()
     announced: Rate | None = None
     announced_connect: Rate | None = None
+    advised: Rate | None = None
 
     @property
     def is_throttled(self) -> bool:
         return self.level < 1
 
+    @property
+    def told(self) -> dict[str, Rate | None]:
+        """The rates that people were told last; they outlive the throttle."""
+        return {name: getattr(self, name) for name in ("announced", "announced_connect", "advised")}
+
+    def not_after(self, now: datetime) -> "ScopeState":
+        """The state without moments that lie ahead: what a clock that was wrong wrote must not bind."""
+        moments = {name: getattr(self, name) for name in _MOMENTS}
+        ahead = {name: now for name, at in moments.items() if at is not None and at > now}
+        return self.model_copy(update={**ahead, "cut_dwell_until": None, "cap_cuts": ()}) if ahead else self
+
     def document(self) -> dict[str, Any]:
         """As JSON values, without what still has its default."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
+
+_MOMENTS = ("since", "last_cut_at", "cut_at", "coupled_at", "last_alarm_at", "last_move_at")
 
 REST = ScopeState()
 """A scope that nothing ever happened to."""

@@ -3,15 +3,19 @@
 This is the JSON that crosses between the controller and any engine.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.address import IpAddress
 from core.provider import EVERY
 from core.rate import Rate
+
+RAMP_FACTOR: Final = 1.5
+RAMP_STEP: Final = timedelta(hours=2)
+"""How every engine lets the rate of an expired controller lease rise, until it reaches its base and goes."""
 
 
 class Directive(StrEnum):

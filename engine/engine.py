@@ -13,6 +13,7 @@ from core.clock import NANOSECONDS, Clock
 from core.errors import SpoolError
 from engine import persistence
 from engine.accounting import Accounting
+from engine.alarm import Alarm
 from engine.audit import Audit
 from engine.classification import shipped_catalogue
 from engine.correspondence import Correspondence
@@ -71,8 +72,8 @@ class Engine:
         self.started_at = clock.now()
         self.queues = QueueBook(settings)
         self.scheduler = Scheduler()
-        self.statistics = Statistics()
         self.events = EventLog(clock)
+        self.statistics = Statistics(Alarm(self.events).heard)
         self.audit = Audit(settings.spool / "audit.jsonl", self.events, clock)
         self.accounting = Accounting(settings.accounting_files, clock, settings.accounting_webhooks)
         self.limiters = persistence.load_limiters(state, clock)

@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     CONFIG_REFUSED = "config.refused"
     SPOOL_LOW = "spool.low"
     SPOOL_RECOVERED = "spool.recovered"
+    REPUTATION = "replies.reputation"
     AUDIT = "audit"
     MISSED = "events.missed"
 

@@ -1,6 +1,6 @@
 """Counts per source IP × provider × minute, of what peers said; our own waiting is never in them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -40,11 +40,19 @@ _COUNTED = {
 }
 _ABOUT_IP = {ReplyClass.REPUTATION_DEFERRAL, ReplyClass.BLOCK}
 
+Tell = Callable[[IpAddress, str, int, str, float], None]
+"""Hears of each reply about a source IP: source, provider, how many in this minute, the text, POSIX time."""
+
+
+def _tell_nobody(*_told: object) -> None:
+    pass
+
 
 class Statistics:
     """The last 48 hours, minute by minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell = _tell_nobody) -> None:
+        self._tell = tell
         self._counts: dict[tuple[int, IpAddress, str], _Counts] = {}
         self._swept = 0
         self._lifetime: dict[tuple[IpAddress, str], _Counts] = {}
@@ -60,7 +68,11 @@ class Statistics:
         for name in _COUNTED[kind]:
             setattr(counts, name, getattr(counts, name) + 1)
         if kind in _ABOUT_IP:
-            counts.last_reply = text
+            self._about_ip(counts, source, provider, text, at)
+
+    def _about_ip(self, counts: _Counts, source: IpAddress, provider: str, text: str, at: float) -> None:
+        counts.last_reply = text
+        self._tell(source, provider, counts.reputation_deferred + counts.blocked, text, at)
 
     def complained(self, source: IpAddress, provider: str, at: float) -> None:
         """A complaint, booked to the minute in which the mail went out, however long ago that is."""

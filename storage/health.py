@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
 from storage.tables import SourceHealthRow
 
@@ -37,6 +37,11 @@ def find(session: Session, name: str) -> SourceHealth | None:
     """One source, if it is known."""
     row = session.get(SourceHealthRow, name)
     return SourceHealth.model_validate(row.model_dump()) if row else None
+
+
+def last_attempt(session: Session) -> datetime | None:
+    """When any source was last asked, if any ever was."""
+    return session.exec(select(func.max(SourceHealthRow.last_attempt_at))).one()
 
 
 def save(session: Session, health: SourceHealth) -> None:

@@ -23,6 +23,8 @@ class OrderKind(StrEnum):
     STOP = "change nothing anywhere"
     SILENCE = "send no mail about this"
     BELIEVE = "believe this DNS list again"
+    GUARD = "let nobody be throttled on this source's word until a person decides"
+    APPROVE = "believe this source although it names much of the fleet"
 
 
 class NewOrder(BaseModel):

@@ -1,28 +1,34 @@
 """What the controller remembers: a document per scope, hourly counts, and its fencing epoch."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
+from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func
+from sqlalchemy import case, func
+from sqlalchemy import select as sa_select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, select
 
 from core.address import IpAddress, parse_ip
 from core.lease import Scope
-from storage.tables import CounterRow, ScopeHourRow, ScopeStateRow
+from storage.tables import METADATA, CounterRow, ScopeHourRow, ScopeStateRow
 
 COUNTS = (
     "attempted", "delivered", "deferred", "bounced",
     "reputation_deferred", "blocked", "hard_bounced", "complaints",
 )  # fmt: skip
+_STATES = METADATA.tables[ScopeStateRow.__tablename__]
+_HOURS = METADATA.tables[ScopeHourRow.__tablename__]
+_AT_ONCE = 500
+"""IPs in one query: SQLite takes 32,766 values, older ones 999."""
 
 
-class ScopeHour(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ScopeHour:
     """One hour of one scope in recipients; counts as in core.statistics.ScopeMinute."""
-
-    model_config = ConfigDict(frozen=True)
 
     scope: Scope
     hour: datetime
@@ -42,15 +48,22 @@ def load_states(session: Session) -> dict[Scope, dict[str, Any]]:
     return {_scope(row.source_ip, row.provider): dict(row.document) for row in rows}
 
 
-def save_state(session: Session, scope: Scope, document: dict[str, Any], at: datetime) -> None:
-    """Write a scope's document (JSON values alone)."""
-    key = (str(scope.source_ip), scope.provider)
-    row = session.get(ScopeStateRow, key)
-    if row is None:
-        row = ScopeStateRow(source_ip=key[0], provider=key[1], document=document, updated_at=at)
-    row.document, row.updated_at = document, at
-    session.add(row)
-    session.flush()
+def save_states(session: Session, documents: Mapping[Scope, dict[str, Any]], at: datetime) -> None:
+    """Write the documents of scopes (JSON values alone)."""
+    rows = [
+        {
+            "source_ip": str(scope.source_ip),
+            "provider": scope.provider,
+            "document": document,
+            "updated_at": at,
+        }
+        for scope, document in documents.items()
+    ]
+    if rows:
+        new = _dialect(session).insert(_STATES)
+        changed = {"document": new.excluded.document, "updated_at": new.excluded.updated_at}
+        upsert = new.on_conflict_do_update(index_elements=["source_ip", "provider"], set_=changed)
+        session.connection().execute(upsert, rows)
 
 
 def delete_state(session: Session, scope: Scope) -> None:
@@ -63,33 +76,51 @@ def delete_state(session: Session, scope: Scope) -> None:
 
 def record_hours(session: Session, hours: Iterable[ScopeHour]) -> None:
     """Write hourly counts. A count only grows: the same hour again, or a part of it, takes nothing away."""
-    for hour in hours:
-        key = (str(hour.scope.source_ip), hour.scope.provider, hour.hour)
-        row = session.get(ScopeHourRow, key)
-        counts = {name: getattr(hour, name) for name in COUNTS}
-        if row is None:
-            session.add(ScopeHourRow(source_ip=key[0], provider=key[1], hour=key[2], **counts))
-            continue
-        for name, count in counts.items():
-            if count > getattr(row, name):
-                setattr(row, name, count)
-    session.flush()
+    rows = [
+        {
+            "source_ip": str(one.scope.source_ip),
+            "provider": one.scope.provider,
+            "hour": one.hour,
+            **{name: getattr(one, name) for name in COUNTS},
+        }
+        for one in hours
+    ]
+    if not rows:
+        return
+    new = _dialect(session).insert(_HOURS)
+    table = _HOURS.c
+    larger = {
+        name: case((new.excluded[name] > table[name], new.excluded[name]), else_=table[name])
+        for name in COUNTS
+    }
+    upsert = new.on_conflict_do_update(index_elements=["source_ip", "provider", "hour"], set_=larger)
+    session.connection().execute(upsert, rows)
+
+
+def _dialect(session: Session) -> ModuleType:
+    return postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
 
 
 def hours(session: Session, since: datetime, ip: IpAddress | None = None) -> list[ScopeHour]:
     """Hourly counts from `since` on, by scope and then by hour; of one IP if it is given."""
-    wanted = select(ScopeHourRow).where(ScopeHourRow.hour >= since)
-    if ip is not None:
-        wanted = wanted.where(ScopeHourRow.source_ip == str(ip))
-    rows = session.exec(
-        wanted.order_by(ScopeHourRow.source_ip, ScopeHourRow.provider, col(ScopeHourRow.hour))
-    )
-    return [
-        ScopeHour(
-            scope=_scope(row.source_ip, row.provider), hour=row.hour, **row.model_dump(include=set(COUNTS))
-        )
-        for row in rows
-    ]
+    return _hours(session, since, None if ip is None else [str(ip)])
+
+
+def hours_of(session: Session, since: datetime, ips: Collection[IpAddress]) -> list[ScopeHour]:
+    """Hourly counts of some IPs from `since` on, by scope and then by hour."""
+    names = sorted(map(str, ips))
+    parts = (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))
+    return [hour for part in parts for hour in _hours(session, since, part)]
+
+
+def _hours(session: Session, since: datetime, ips: Sequence[str] | None) -> list[ScopeHour]:
+    columns = _HOURS.c
+    wanted = sa_select(columns.source_ip, columns.provider, columns.hour, *(columns[c] for c in COUNTS))
+    wanted = wanted.where(columns.hour >= since)
+    if ips is not None:
+        wanted = wanted.where(columns.source_ip.in_(ips))
+    rows = session.connection().execute(wanted.order_by(columns.source_ip, columns.provider, columns.hour))
+    return [ScopeHour(_scope(row[0], row[1]), row[2], *row[3:]) for row in rows]
 
 
 def attempted_by_ip(session: Session, since: datetime) -> dict[IpAddress, int]:
@@ -114,6 +145,18 @@ def next_number(session: Session, name: str, above: int = 0) -> int:
     session.add(row)
     session.flush()
     return row.value
+
+
+def note_moment(session: Session, name: str, at: datetime) -> None:
+    """Remember when something happened last, to the second."""
+    session.merge(CounterRow(name=name, value=int(at.timestamp())))
+    session.flush()
+
+
+def moment(session: Session, name: str) -> datetime | None:
+    """When something happened last, if it ever did."""
+    row = session.get(CounterRow, name)
+    return None if row is None else datetime.fromtimestamp(row.value, UTC)
 
 
 @cache

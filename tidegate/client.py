@@ -1,6 +1,7 @@
 """A thin client of the engine's control API, over TCP or a unix socket; what the CLI talks through."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -12,9 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from core.errors import ConflictError, EngineUnreachable, NotFoundError, OperatorError, PeerError
 from core.lease import Lease
 from core.limit import LimitChain
+from core.statistics import ScopeMinute
 from core.text import printable
 
 _CHAINS = TypeAdapter(tuple[LimitChain, ...])
+_MINUTES = TypeAdapter(list[ScopeMinute])
 _TIMEOUT = 10.0
 
 
@@ -91,6 +94,14 @@ class EngineClient:
 
     def scopes(self) -> dict[str, Any]:
         return self._get("/v1/scopes")
+
+    def statistics(self, since: datetime) -> list[ScopeMinute]:
+        """Counts of the minutes from `since` on."""
+        answer = self._get("/v1/statistics", {"since": since.isoformat()})
+        try:
+            return _MINUTES.validate_python(answer.get("minutes"))
+        except ValidationError as error:
+            raise PeerError(f"{self.endpoint} answers /v1/statistics in a shape that is not known") from error
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         given = {key: value for key, value in (params or {}).items() if value is not None}

@@ -1,4 +1,4 @@
-"""What the controller would do, as advise mode mails it."""
+"""What the controller would do, and what its guard asks, as it is mailed."""
 
 from collections.abc import Iterable
 
@@ -6,6 +6,7 @@ from core.lease import Directive
 from core.provider import EVERY
 from monitor.notifications.views import PlannedChange
 from storage.leases import LeaseChange
+from storage.orders import Order
 
 _NONE = "no limit of its own"
 
@@ -26,6 +27,22 @@ def of(changes: Iterable[LeaseChange]) -> list[PlannedChange]:
     ]
 
 
+def questions(asked: Iterable[Order]) -> list[PlannedChange]:
+    """What the guard holds back, each with the two answers."""
+    return [
+        PlannedChange(
+            scope=order.subject,
+            directive="new caps on its word",
+            before="held back",
+            after="your decision",
+            rule="guard",
+            reason=order.reason,
+            command=f'tidegate approve {order.id} --reason "…"   or   tidegate deny {order.id} --reason "…"',
+        )
+        for order in asked
+    ]
+
+
 def _by_hand(change: LeaseChange) -> str:
     """The CLI sets message rates alone; other directives have no command."""
     if change.directive is not Directive.SOURCE_IP_MAX_MSG_RATE:
@@ -34,4 +51,4 @@ def _by_hand(change: LeaseChange) -> str:
     where = f"{scope.source_ip}" if scope.provider == EVERY else f"{scope.source_ip} {scope.provider}"
     if change.after is None:
         return f'tidegate release {where} --reason "…"'
-    return f'tidegate override {where} --rate {change.after} --for 6h --reason "…"'
+    return f'tidegate pin {where} --rate {change.after} --for 6h --reason "…"'

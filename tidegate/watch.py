@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Engine
 
 from controller.drivers import tidegate as driver
+from controller.lookout import Lookout
 from controller.reconciler import Reconciler, TickReport
 from core.address import IpAddress
-from core.clock import Clock
+from core.clock import Clock, SystemClock
 from core.reading import Reading
 from monitor.alerts.inbox import Inbox
 from monitor.collectors.collected import Collected
@@ -73,6 +74,7 @@ class Watch:
     _reconciler: Reconciler = field(init=False)
     _replies: ReplyHistory = field(init=False)
     _helm: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _following: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Open the database, start the jobs, wait, and take everything down in order.
@@ -90,12 +92,16 @@ class Watch:
         link = driver.connect(self.config.controller.engine)
         door = self._door()
         try:
-            self._reconciler = Reconciler(self._engine, link, self.config.controller)
+            self._reconciler = Reconciler(
+                self._engine, link, self.config.controller, self.config.protected_ips
+            )
             self._plan_jobs(collectors)
             self._jobs.start()
             if door is not None:
                 door.start()
                 log.info("Taking alerts at %s", door.address, extra={"event": "watch.listens"})
+            lookout = Lookout(link, self.look_at_once, self.config.controller.look_again)
+            self._following = asyncio.create_task(lookout.run(SystemClock()))
             log.info(
                 "Watching %d IPs; the controller is in mode %s",
                 len(self.config.source_ips),
@@ -106,6 +112,7 @@ class Watch:
         finally:
             if door is not None:
                 await door.stop()
+            await self._stop_following()
             await self._jobs.stop()
             async with self._desk:  # what is being written is finished first
                 for collector in collectors:
@@ -133,6 +140,12 @@ class Watch:
 
     def _act_soon(self) -> None:
         self._jobs.once("act on an alert", timedelta(0), self._control)
+
+    async def _stop_following(self) -> None:
+        if self._following is not None:
+            async with self._helm:  # a look that goes on is finished first
+                self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
 
     def _collectors(self) -> list[Collector]:
         monitor = self.config.monitor
@@ -224,6 +237,13 @@ class Watch:
     async def _tick(self) -> None:
         await self._at_desk(self._watcher.tick)
 
+    async def look_at_once(self) -> None:
+        """What the engine has just been replied does not wait for the next tick."""
+        try:
+            await self._control()
+        except Exception:
+            log.exception("A look at the engine failed", extra={"event": "controller.look-failed"})
+
     async def _control(self) -> None:
         async with self._helm:
             report = await self._reconciler.tick(self.clock.now())
@@ -232,6 +252,9 @@ class Watch:
         for each in heard:
             await self._at_desk(functools.partial(self._watcher.take, each))
         if report.planned:
+            report = await self._reconciler.tick(self.clock.now(), self.clock)
+        self._note(report)
+        if report.planned or report.asked:
             await self._at_desk(lambda: self._mail_plan(report))
 
     async def _heard(self, report: TickReport) -> list[Collected]:
@@ -252,9 +275,10 @@ class Watch:
 
     def _mail_plan(self, report: TickReport) -> None:
         with database.session(self._engine) as session:
-            plan_mail.put_plan(
-                session, plans.of(report.planned), report.at, self.config.monitor.notifications
-            )
+            told = self.config.monitor.notifications
+            plan_mail.put_plan(session, plans.of(report.planned), report.at, told)
+            asked = plans.questions(report.asked)
+            plan_mail.put_plan(session, asked, report.at, told, plan_mail.QUESTION)
 
     async def _at_desk(self, work: Callable[[], Result]) -> Result:
         async with self._desk:

@@ -1,5 +1,6 @@
 """What the controller asks of an engine."""
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -56,6 +57,10 @@ class Driver(Protocol):
 
     async def statistics(self, since: datetime) -> list[ScopeMinute]:
         """Counts of the minutes from `since` on."""
+        ...
+
+    def trouble(self) -> AsyncGenerator[None]:
+        """One item each time that replies about a source IP have come; ends when the engine does."""
         ...
 
     async def close(self) -> None:

@@ -1,20 +1,19 @@
 """An engine in memory with the same lease semantics as the real one: for tests, simulations and dry runs."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from datetime import datetime
 
 from controller.drivers.base import EngineStatus, Kept
 from controller.reconcile import LeaseState, ReportedLease
 from controller.state import ScopeReport
+from core.address import IpAddress
 from core.clock import Clock
 from core.errors import ConflictError, EngineUnreachable
-from core.lease import Directive, Lease, Origin, Scope
+from core.lease import RAMP_FACTOR, RAMP_STEP, Directive, Lease, Origin, Scope
 from core.provider import EVERY
 from core.rate import UNLIMITED, Rate
 from core.statistics import ScopeMinute
-
-RAMP_FACTOR = 1.5
-RAMP_STEP = timedelta(hours=2)
 
 
 class MemoryEngine:
@@ -28,12 +27,20 @@ class MemoryEngine:
         self.puts = 0
         self._started_at = clock.now()
         self._leases: dict[str, Lease] = {}
-        self._minutes: dict[tuple[Scope, datetime], ScopeMinute] = {}
+        self._followers: list[asyncio.Queue[bool]] = []
+        self._minutes: dict[tuple[IpAddress, str, datetime], ScopeMinute] = {}
 
     def record(self, minute: ScopeMinute) -> None:
         """Count a minute; the same minute of a scope again replaces it."""
-        scope = Scope(source_ip=minute.source_ip, provider=minute.provider)
-        self._minutes[scope, minute.minute] = minute
+        self._minutes[minute.source_ip, minute.provider, minute.minute] = minute
+        if minute.reputation_deferred or minute.blocked:
+            for follower in self._followers:
+                follower.put_nowait(True)
+
+    def break_off(self) -> None:
+        """Let nobody follow any more, as an engine that stops does."""
+        for follower in self._followers:
+            follower.put_nowait(False)
 
     def effective(self, scope: Scope) -> Rate:
         """The strictest message rate of the operator and of all leases on the scope and on its whole IP."""
@@ -87,7 +94,17 @@ class MemoryEngine:
 
     async def statistics(self, since: datetime) -> list[ScopeMinute]:
         self._answer()
-        return [minute for (_, at), minute in self._minutes.items() if at >= since]
+        return [minute for (_, _, at), minute in self._minutes.items() if at >= since]
+
+    async def trouble(self) -> AsyncGenerator[None]:
+        self._answer()
+        told: asyncio.Queue[bool] = asyncio.Queue()
+        self._followers.append(told)
+        try:
+            while await told.get():
+                yield None
+        finally:
+            self._followers.remove(told)
 
     async def close(self) -> None:
         pass

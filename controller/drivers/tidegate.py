@@ -1,5 +1,6 @@
 """The built-in engine, over its control API: HTTP on loopback or a unix socket, with a bearer token."""
 
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -21,6 +22,9 @@ from core.text import printable
 
 _UNIX = "unix:"
 _Model = TypeVar("_Model", bound=BaseModel)
+_SILENCE = 60.0
+"""Seconds without a line, of events or to keep the connection, after which the engine is gone."""
+_TROUBLE = frozenset({"event: replies.reputation", "event: events.missed"})
 _BUSY = frozenset({408, 425, 429})
 
 
@@ -109,6 +113,20 @@ class TidegateEngine:
         moment = since.astimezone(UTC).isoformat()
         body = await self._get("/v1/statistics", since=moment)
         return [self._parse(ScopeMinute, minute) for minute in self._list(body, "minutes")]
+
+    async def trouble(self) -> AsyncGenerator[None]:
+        timeout = httpx.Timeout(self._client.timeout.connect, read=_SILENCE)
+        try:
+            async with self._client.stream("GET", "/v1/events", timeout=timeout) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise self._refusal(answer)
+                async for line in answer.aiter_lines():
+                    if line in _TROUBLE:
+                        yield
+        except (httpx.HTTPError, OSError) as error:
+            said = printable(str(error)) or type(error).__name__
+            raise EngineUnreachable(f"the engine at {self._place} stopped telling: {said}") from error
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -9,11 +9,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from core.errors import ConflictError
-from core.lease import Lease, Origin
+from core.lease import RAMP_FACTOR, RAMP_STEP, Lease, Origin
 from core.rate import UNLIMITED, Rate
 
-RAMP_FACTOR = 1.5
-RAMP_STEP = timedelta(hours=2)
 _RAMP_WITHOUT_BASE = timedelta(hours=24)
 
 

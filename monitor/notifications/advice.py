@@ -82,6 +82,6 @@ def commands(incident: Incident, keys: tuple[str, ...]) -> tuple[Command, ...]:
     known = (
         Command(f"tidegate explain {ip}{where}", "every bound on this IP, and which one holds"),
         Command(f'tidegate hold {ip}{where} --for 2h --reason "…"', "no automatic change meanwhile"),
-        Command(f'tidegate override {ip}{where} --rate 2000/h --for 2h --reason "…"', "a rate of your own"),
+        Command(f'tidegate pin {ip}{where} --rate 2000/h --for 2h --reason "…"', "a rate of your own"),
     )
     return (*known, *(Command(f'tidegate release {key} --reason "…"', "lift this limit now") for key in keys))

@@ -1,11 +1,13 @@
-"""The mail of advise mode: what the controller would do, each with the command that does it."""
+"""What the controller would do, each with the command that does it: a plan, or a question to a person."""
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session
 
+from core.incident import Severity
 from core.text import printable
 from monitor.notifications import letter, render, wording
 from monitor.notifications.announce import STREAM
@@ -15,22 +17,57 @@ from monitor.notifications.views import PlannedChange, PlanView
 from storage import outbox
 from storage.outbox import OutboxMail
 
-WHY = "You get this mail because the controller is in advise mode."
-FOOTER = "With controller.mode: enforce it makes such changes itself."
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The words around the changes. `{number}` in `subject` and `verdict` is how many there are."""
+
+    heading: str
+    subject: str
+    verdict: str
+    intro: str
+    why: str
+    footer: str
+    tone: Severity = Severity.INFO
+
+
+PLAN = Wording(
+    heading="Advice",
+    subject="Plan: {number}",
+    verdict="The controller would make {number} now.",
+    intro="Nothing has been changed: the controller advises and does not act. Each change comes with the "
+    "command that makes it.",
+    why="You get this mail because the controller only advises there.",
+    footer="With controller.mode: enforce it makes such changes itself.",
+)
+QUESTION = Wording(
+    heading="Your decision",
+    subject="Guard: {number} waiting",
+    verdict="Somebody must decide: a source of signals suddenly speaks against much of the fleet.",
+    intro="Nothing has been lowered on its word, and nothing will be until somebody approves or denies it. "
+    "What mailbox providers reply still acts.",
+    why="You get this mail because the controller's guard stepped in.",
+    footer="The bounds are under controller.guard.",
+    tone=Severity.CRITICAL,
+)
 
 
 def plan_mail(
-    changes: Sequence[PlannedChange], now: datetime, settings: NotificationSettings, test: str = ""
+    changes: Sequence[PlannedChange],
+    now: datetime,
+    settings: NotificationSettings,
+    test: str = "",
+    words: Wording = PLAN,
 ) -> RenderedMail:
     """The mail about these changes; the same changes on the same day are the same mail."""
     plain = tuple(_printable(change) for change in changes)
     number = wording.count(len(plain), "change")
-    view = PlanView("Advice", f"The controller would make {number} now.", plain, WHY, test)
+    verdict = words.verdict.format(number=number)
+    view = PlanView(words.heading, verdict, words.intro, plain, words.why, test, words.tone)
     scopes = ", ".join(dict.fromkeys(change.scope for change in plain))
-    thread = Thread(
-        _name(plain, now), f"{'TEST ' if test else ''}Plan: {number} for {printable(scopes, 90)}", 1
-    )
-    html, text = render.plan(view, letter.subject_of(thread), FOOTER)
+    subject = f"{words.subject.format(number=number)} for {printable(scopes, 90)}"
+    thread = Thread(_name(plain, now), f"{'TEST ' if test else ''}{subject}", 1)
+    html, text = render.plan(view, letter.subject_of(thread), words.footer)
     headers = {"X-Tidegate-State": "plan", "X-Tidegate-Severity": str(view.tone)}
     recipients = tuple(settings.recipients)
     around = Envelope(settings.sender, recipients, settings.reply_to, STREAM, now, headers)
@@ -38,12 +75,16 @@ def plan_mail(
 
 
 def put_plan(
-    session: Session, changes: Sequence[PlannedChange], now: datetime, settings: NotificationSettings
+    session: Session,
+    changes: Sequence[PlannedChange],
+    now: datetime,
+    settings: NotificationSettings,
+    words: Wording = PLAN,
 ) -> bool:
     """Put the plan into the outbox; False when there is nothing or nobody to tell, or it was told."""
     if not changes or not settings.enabled or not settings.recipients:
         return False
-    mail = plan_mail(changes, now, settings)
+    mail = plan_mail(changes, now, settings, words=words)
     new = [outbox.put(session, _row(mail, recipient, now)) for recipient in settings.recipients]
     return any(new)
 

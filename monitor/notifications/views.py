@@ -116,10 +116,11 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class PlanView:
-    """The mail of advise mode: what the controller would do, and how to do it by hand."""
+    """What the controller would do, and how to do it by hand."""
 
     heading: str
     verdict: str
+    intro: str
     changes: tuple[PlannedChange, ...]
     why: str
     test: str = ""

@@ -1,8 +1,9 @@
 """What the controller may rely on, of every driver: the engine in memory and the real one over its socket."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -186,6 +187,23 @@ async def test_statistics_are_counted_by_minute_and_begin_where_asked(rig: Rig) 
     assert (minute.attempted, minute.delivered, minute.reputation_deferred) == (3, 1, 2)
     assert minute.last_reply == "421 RP-001"
     assert sum(m.delivered for m in await rig.driver.statistics(since - 2 * HOUR)) == 4
+
+
+async def test_replies_about_a_source_ip_are_told_at_once(rig: Rig) -> None:
+    async with aclosing(rig.driver.trouble()) as told, asyncio.timeout(10):
+        first = asyncio.ensure_future(anext(told))
+        while not first.done():  # until the connection stands
+            await asyncio.sleep(0.02)
+            rig.count(5, 0)
+            rig.count(1, 3)
+        assert await first is None
+
+
+async def test_following_ends_in_so_many_words_when_the_engine_goes(rig: Rig) -> None:
+    await rig.stop()
+    async with aclosing(rig.driver.trouble()) as told:
+        with pytest.raises(EngineUnreachable):
+            await anext(told)
 
 
 async def test_an_engine_that_is_gone_is_unreachable_and_not_a_surprise(rig: Rig) -> None:

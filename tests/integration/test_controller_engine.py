@@ -15,8 +15,11 @@ from controller.drivers import tidegate
 from controller.reconcile import Why
 from controller.reconciler import Reconciler
 from controller.settings import ControllerSettings, EngineAccess, Mode
+from core.address import SourceIp
 from core.clock import ManualClock
 from core.incident import IncidentKind, Rule, Severity
+from core.lease import Directive, Lease, Origin, Scope
+from core.rate import Rate
 from core.reading import Source
 from engine import service
 from engine.settings import EngineSettings
@@ -132,4 +135,73 @@ async def test_controller_and_engine_may_restart_in_any_order(folder: Path, reco
             assert (report.failure, report.changes) == ("", ())
             assert {action.why for action in report.sent} == {Why.TAKEN_OVER}
             assert await binding(folder, "microsoft") == ("120/h", "controller")
+    records.dispose()
+
+
+async def test_a_controller_that_slept_for_a_day_goes_on_from_where_the_engine_has_got_to(
+    folder: Path, records: Engine
+) -> None:
+    clock = ManualClock()
+    async with service.running(settings(folder), clock):
+        number = list_ip(records, clock)
+        async with controlled(folder, records, clock) as controller:
+            await controller.tick(clock.now())
+        assert await binding(folder, "microsoft") == ("120/h", "controller")
+        with database.session(records) as session:
+            incidents.resolve_incident(session, number, clock.now(), "three clean polls")
+        # six hours of the lease, then ×1.5 per two hours on the engine's own clock
+        clock.advance(13 * 3600)
+        assert await binding(folder, "microsoft") == ("607/h", "controller")
+        async with controlled(folder, records, clock) as controller:
+            report = await controller.tick(clock.now())
+            assert report.failure == ""
+            rate, _ = await binding(folder, "microsoft")
+            assert 550 < int(rate.removesuffix("/h")) <= 607
+        clock.advance(24 * 3600)
+        assert await binding(folder, "microsoft") == ("1200/h", "configuration")
+        async with controlled(folder, records, clock) as controller:
+            report = await controller.tick(clock.now())
+            assert (report.failure, report.sent) == ("", ())
+        assert await binding(folder, "microsoft") == ("1200/h", "configuration")
+    records.dispose()
+
+
+async def test_after_a_days_sleep_a_cause_that_stands_holds_again(folder: Path, records: Engine) -> None:
+    clock = ManualClock()
+    async with service.running(settings(folder), clock):
+        list_ip(records, clock)
+        async with controlled(folder, records, clock) as controller:
+            await controller.tick(clock.now())
+    clock.advance(24 * 3600)
+    # engine and controller both start again after the night
+    async with service.running(settings(folder), clock), controlled(folder, records, clock) as controller:
+        assert await binding(folder, "microsoft") == ("1200/h", "configuration")
+        assert (await controller.tick(clock.now())).failure == ""
+        assert await binding(folder, "microsoft") == ("120/h", "controller")
+    records.dispose()
+
+
+@pytest.mark.parametrize("origin", [Origin.CONTROLLER, Origin.OPERATOR])
+async def test_a_lease_above_the_operators_limit_bounds_nothing_at_the_engine(
+    folder: Path, records: Engine, origin: Origin
+) -> None:
+    clock = ManualClock()
+    async with service.running(settings(folder), clock) as run:
+        driver = tidegate.connect(EngineAccess(url=f"unix:{folder}/api.sock"))
+        scope = Scope(source_ip=IP, provider="microsoft")
+        generous = Lease(
+            key="too-much", scope=scope, directive=Directive.SOURCE_IP_MAX_MSG_RATE, value=Rate.parse("5000/h"),
+            origin=origin, reason="a mistake", set_by="x", set_at=clock.now(),
+            expires_at=clock.now() + HOUR, base=Rate.parse("9000/h"),
+        )  # fmt: skip
+        await driver.put(generous)
+        assert await binding(folder, "microsoft") == ("1200/h", "configuration")
+        clock.advance(3 * 3600)  # expired: it ramps or ends, and still lifts nothing
+        assert await binding(folder, "microsoft") == ("1200/h", "configuration")
+        # what mail is held to: the limiters of the scope, not what is written in the chain
+        parent = run.engine.shaping.parent(
+            SourceIp(address=IP, bind=ip_address("127.0.0.1")), "microsoft", 0, clock.now()
+        )
+        assert "1200/h" in {str(limiter.rate) for limiter in parent.messages}
+        await driver.close()
     records.dispose()

@@ -1,5 +1,6 @@
-"""The work behind `hold`, `override` and `release`: leases on the engine, orders for the controller."""
+"""The work behind `pin` and `release`: leases on the engine, and orders that keep the controller to them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,21 +18,8 @@ from tidegate.cli.queue_view import now_of
 from tidegate.client import EngineClient
 
 
-def hold(asked: Invocation, ip: str, provider: str | None, reason: str, lasts: str) -> None:
-    """Freeze a scope: the controller changes nothing there."""
-    scope, time = known.scope_of(ip, provider), duration(lasts)
-    orders.refuse_strangers(asked, scope)
-    order = orders.write_down(orders.records(asked), OrderKind.FREEZE, scope, said_why(reason), time)
-    report(
-        asked,
-        f"Order {order.id}: the controller changes nothing on {scope} for {format_duration(time)}.",
-        undo(scope),
-        {"order": order.model_dump(mode="json")},
-    )
-
-
 @dataclass(frozen=True, slots=True)
-class Override:
+class Pin:
     """A rate that an operator wants, as typed."""
 
     ip: str
@@ -41,7 +29,7 @@ class Override:
     lasts: str
 
 
-def override(asked: Invocation, wish: Override, *, dry_run: bool) -> None:
+def pin(asked: Invocation, wish: Pin, *, dry_run: bool) -> None:
     """Put an operator's lease on the engine, and tell the controller to keep to the rate."""
     scope, time = known.scope_of(wish.ip, wish.provider), duration(wish.lasts)
     value, reason = Rate.parse(wish.rate), said_why(wish.reason)
@@ -52,7 +40,7 @@ def override(asked: Invocation, wish: Override, *, dry_run: bool) -> None:
     if dry_run:
         report(asked, f"Would set {scope} to {value} for {format_duration(time)}.", "", {"would": answer})
         return
-    number = pin(asked, scope, value, reason, time)
+    number = _tell_pin(asked, scope, value, reason, time)
     told = f" Order {number} tells the controller to keep to it." if number else ""
     report(
         asked,
@@ -62,22 +50,31 @@ def override(asked: Invocation, wish: Override, *, dry_run: bool) -> None:
     )
 
 
-def release(asked: Invocation, target: str, provider: str | None, reason: str, lasts: str) -> None:
+def release(
+    asked: Invocation, target: str, provider: str | None, reason: str, lasts: str, *, dry_run: bool
+) -> None:
     """Delete leases, withdraw orders, and keep the controller away for a while."""
     time, said = duration(lasts), said_why(reason)
     with asked.client() as client:
         found = leases_of(client, target, provider)
-        taken_back = [
-            text
-            for scope in scopes(found, target, provider)
-            for text in tell_release(asked, scope, found, said, time)
-        ]
+        concerned = scopes(found, target, provider)
+        if dry_run:
+            _report_release(asked, "Would lift", found, ())
+            return
+        taken_back = [text for scope in concerned for text in tell_release(asked, scope, found, said, time)]
         for lease in found:
             client.delete_lease(lease["key"])
     if not found and not taken_back:
         raise NotFoundError(f"no lease and no order stands on {target}; tidegate show leases lists them")
-    lines = [f"Lifted {lease['key']} ({lease.get('value')})" for lease in found] + taken_back
-    report(asked, "\n".join(lines), undo_release(found), {"released": found, "orders": taken_back})
+    _report_release(asked, "Lifted", found, taken_back)
+
+
+def _report_release(
+    asked: Invocation, verb: str, found: list[dict[str, Any]], taken_back: Sequence[str]
+) -> None:
+    lines = [f"{verb} {lease['key']} ({lease.get('value')})" for lease in found] + list(taken_back)
+    document = {"released": found, "orders": list(taken_back)}
+    report(asked, "\n".join(lines) or f"{verb} nothing.", undo_release(found), document)
 
 
 def operator_lease(client: EngineClient, scope: Scope, value: Rate, reason: str, lasts: timedelta) -> Lease:
@@ -95,12 +92,13 @@ def operator_lease(client: EngineClient, scope: Scope, value: Rate, reason: str,
     )
 
 
-def pin(asked: Invocation, scope: Scope, value: Rate, reason: str, lasts: timedelta) -> int | None:
+def _tell_pin(asked: Invocation, scope: Scope, value: Rate, reason: str, lasts: timedelta) -> int | None:
     """Tell the controller too, or it would hold the scope lower. None where there is no controller here."""
     kept = _records(asked)
     if kept is None:
         return None
-    return orders.write_down(kept, OrderKind.PIN, scope, reason, lasts, str(value)).id
+    wish = orders.Wish(OrderKind.PIN, reason, lasts, scope.source_ip, scope.provider, value=str(value))
+    return orders.write_down(kept, wish).id
 
 
 def tell_release(
@@ -112,7 +110,8 @@ def tell_release(
     said = [f"Withdrew order {order.id}: {order.kind}" for order in orders.withdraw_all(kept, scope, reason)]
     automatic = [lease for lease in found if lease.get("origin") == Origin.CONTROLLER]
     if any(_scope(lease) == scope for lease in automatic):
-        order = orders.write_down(kept, OrderKind.RELEASE, scope, reason, lasts)
+        wish = orders.Wish(OrderKind.RELEASE, reason, lasts, scope.source_ip, scope.provider)
+        order = orders.write_down(kept, wish)
         said.append(f"Order {order.id}: the controller leaves {scope} alone for {format_duration(lasts)}")
     return said
 
@@ -174,7 +173,7 @@ def undo_release(found: list[dict[str, Any]]) -> str:
         return ""
     scope = _scope(found[0])
     where = "" if scope.provider == "*" else f" {scope.provider}"
-    return f'tidegate override {scope.source_ip}{where} --rate {found[0].get("value")} --for 2h --reason "…"'
+    return f'tidegate pin {scope.source_ip}{where} --rate {found[0].get("value")} --for 2h --reason "…"'
 
 
 def report(asked: Invocation, text: str, undo: str, document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`hold`, `release`, `override`: the operator's hand on a limit."""
+"""`pin` and `release`: the operator's hand on a limit."""
 
 from typing import Annotated
 
@@ -18,23 +18,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, 
 
 
 @app.command(epilog=EVERYWHERE)
-def hold(
-    context: typer.Context,
-    *,
-    ip: Ip,
-    where: Provider = None,
-    provider: ProviderOption = None,
-    reason: Reason,
-    lasts: For = "2h",
-) -> None:
-    """Keep the controller's hands off an IP for a while."""
-    from tidegate.cli import hand  # noqa: PLC0415 - keeps --help fast
-
-    hand.hold(invocation.of(context), ip, provider or where, reason, lasts)
-
-
-@app.command(epilog=EVERYWHERE)
-def override(  # noqa: PLR0913 - options of a command
+def pin(  # noqa: PLR0913 - options of a command
     context: typer.Context,
     *,
     ip: Ip,
@@ -48,8 +32,8 @@ def override(  # noqa: PLR0913 - options of a command
     """Set the rate of an IP yourself, for a while. The configured limit still holds above it."""
     from tidegate.cli import hand  # noqa: PLC0415 - keeps --help fast
 
-    wish = hand.Override(ip, provider or where, rate, reason, lasts)
-    hand.override(invocation.of(context), wish, dry_run=dry_run)
+    wish = hand.Pin(ip, provider or where, rate, reason, lasts)
+    hand.pin(invocation.of(context), wish, dry_run=dry_run)
 
 
 @app.command(epilog=EVERYWHERE)
@@ -63,8 +47,9 @@ def release(
     lasts: Annotated[
         str, typer.Option("--for", metavar="DURATION", help="How long the controller leaves the scope alone.")
     ] = "24h",
+    dry_run: DryRun = False,
 ) -> None:
     """Lift an IP's run-time limits, or one lease. The controller leaves it alone for a while."""
     from tidegate.cli import hand  # noqa: PLC0415 - keeps --help fast
 
-    hand.release(invocation.of(context), target, provider or where, reason, lasts)
+    hand.release(invocation.of(context), target, provider or where, reason, lasts, dry_run=dry_run)

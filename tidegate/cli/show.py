@@ -122,6 +122,16 @@ def leases(context: typer.Context) -> None:
         emit(engine_view.leases(document.get("leases", []), now))
 
 
+@show.command("orders", epilog=EVERYWHERE)
+def orders(context: typer.Context) -> None:
+    """What people told the controller, and what the guard asks: by whom, why, until when."""
+    from tidegate.cli import helm, order_view  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    document = helm.listing(asked)
+    emit_json(document) if asked.as_json else emit(order_view.text(document))
+
+
 @show.command("ips", epilog=EVERYWHERE)
 def ips(context: typer.Context) -> None:
     """Source IPs: worst state, lists, scores, data age, leases."""
@@ -165,11 +175,11 @@ def explain(
     where: Annotated[str | None, typer.Argument(metavar="[PROVIDER]")] = None,
     provider: Annotated[str | None, typer.Option("--provider", help="The same as PROVIDER.")] = None,
 ) -> None:
-    """Show every limit on an IP, and which one binds.
+    """Tell the whole story of an IP: evidence, rule, lease, effect, the next step and what it waits for.
 
-    Each with who set it, why, since when and until when.
+    Then every limit on it, and which one binds: who set it, why, since when and until when.
     """
-    from tidegate.cli import engine_view  # noqa: PLC0415
+    from tidegate.cli import engine_view, story, story_view  # noqa: PLC0415
     from tidegate.cli.known import refuse_strangers, scope_of  # noqa: PLC0415
     from tidegate.cli.queue_view import now_of  # noqa: PLC0415
 
@@ -180,7 +190,9 @@ def explain(
         refuse_strangers(client, scope)
         chains = client.explain(ip, provider)
         now = now_of(client)
+        told = story.gather(asked, client, scope)
     if asked.as_json:
-        emit_json({"schema": "explain/v1", "chains": [chain.model_dump(mode="json") for chain in chains]})
+        limits = [chain.model_dump(mode="json") for chain in chains]
+        emit_json({"schema": "explain/v1", "story": told, "chains": limits})
     else:
-        emit(engine_view.chains(chains, now))
+        emit("\n\n".join([*([story_view.text(told, now)] if told else []), engine_view.chains(chains, now)]))

@@ -1,9 +1,11 @@
 """The whole configuration: the sections of every package, frozen."""
 
+from collections.abc import Iterable
+
 from pydantic import Field
 
 from controller.settings import ControllerSettings
-from core.address import SourceIp
+from core.address import IpAddress, SourceIp
 from core.settings import Settings
 from engine.settings import EngineSettings
 from monitor.settings import MonitorSettings
@@ -32,6 +34,17 @@ class Config(Settings):
     clock: ClockSettings = Field(ClockSettings(), description="The clock; for rehearsals only.")
 
     @property
+    def protected_ips(self) -> frozenset[IpAddress]:
+        """The source IPs that a protected VirtualMTA uses, whoever else uses them."""
+        return addresses_of(self.engine, self.controller.protected_virtual_mtas)
+
+    @property
     def source_ips(self) -> list[SourceIp]:
         """Every source IP of every list, in the order of the file."""
         return [source for listed in self.ip_lists.values() for source in listed]
+
+
+def addresses_of(engine: EngineSettings, virtual_mtas: Iterable[str]) -> frozenset[IpAddress]:
+    """The source IPs of some VirtualMTAs; of a name that does not exist, none."""
+    named = (engine.virtual_mtas[name] for name in virtual_mtas if name in engine.virtual_mtas)
+    return frozenset(source.address for vmta in named for source in vmta.source_ips)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from controller.settings import ControllerSettings
+from engine.settings import EngineSettings
 from monitor.collectors import snds_access
 from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
@@ -57,3 +59,19 @@ def _delivered(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
             f"the controller asks {controller.engine.url}, this engine is at {engine.control_api.listen}",
         )
     yield from shadowed(engine)
+    if controller is not None:
+        yield from _shared_protection(controller, engine)
+
+
+def _shared_protection(controller: ControllerSettings, engine: EngineSettings) -> Iterator[tuple[Path, str]]:
+    """An IP is protected as a whole: a lease knows IPs, not the VirtualMTAs that share one."""
+    names = set(controller.protected_virtual_mtas)
+    uses = {name: {s.address for s in vmta.source_ips} for name, vmta in engine.virtual_mtas.items()}
+    protected = {ip for name in names for ip in uses.get(name, ())}
+    for name, ips in uses.items():
+        shared = sorted(map(str, ips & protected))
+        if name not in names and shared:
+            yield (
+                ("controller", "protected-virtual-mtas"),
+                f"{', '.join(shared)} of virtual-mta {name} is protected, too: give it IPs of its own",
+            )

@@ -9,6 +9,7 @@ from engine.settings import EngineSettings, TokenScope
 from monitor import catalogue
 from monitor.collectors import zones
 from monitor.settings import MonitorSettings
+from tidegate.config import virtual_mtas
 from tidegate.config.explain_errors import split_remedy
 from tidegate.config.yaml_reader import Document, Path
 
@@ -28,6 +29,14 @@ def check(document: Document, sections: Mapping[str, Any]) -> None:
         _access(document, controller)
         if engine is not None:
             _scope(document, controller, engine)
+            _protected(document, controller, engine)
+
+
+def _protected(document: Document, controller: ControllerSettings, engine: EngineSettings) -> None:
+    for number, name in enumerate(controller.protected_virtual_mtas):
+        if name not in engine.virtual_mtas:
+            path: Path = ("controller", "protected-virtual-mtas", number)
+            virtual_mtas.refuse_name(document, path, "virtual-mta", name, engine.virtual_mtas)
 
 
 def _lists(document: Document, monitor: MonitorSettings) -> None:

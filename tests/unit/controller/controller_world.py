@@ -19,7 +19,8 @@ from core.reading import Source
 from core.statistics import ScopeMinute
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 IP = ip_address("203.0.113.7")
 SETTINGS = ControllerSettings()
 LIMIT = Rate.parse("1000/h")

@@ -1,13 +1,14 @@
 from math import isclose, log
 
 import pytest
-from controller_world import HOUR, MINUTE, NOON, SETTINGS, incident, minute, scope
+from controller_world import HOUR, MINUTE, NOON, SECOND, SETTINGS, incident, minute, scope
 
 from controller import arithmetic, evidence
-from controller.evidence import Counts, Effect
+from controller.evidence import Counts, Effect, Signal
 from core.incident import IncidentKind, Rule, Severity
 from core.lease import Scope
 from core.reading import Source
+from core.statistics import ScopeMinute
 from storage.scopes import ScopeHour
 
 PROVIDERS = ("microsoft", "google", "yahoo", "other", "*")
@@ -104,6 +105,24 @@ def test_one_or_two_lonely_events_cut_nothing() -> None:
     assert found(minute(NOON, reputation_deferred=2)) == []
     assert found(minute(NOON, blocked=2)) == []
     assert found(minute(NOON, blocked=3)) == [("replies-blocked", 0.2)]
+
+
+def hour_of_good_mail(*, last: ScopeMinute) -> list[Signal]:
+    good = [minute(NOON - n * MINUTE, delivered=600) for n in range(1, 60)]
+    return evidence.from_replies([*good, last], scope(), None, NOON + 30 * SECOND, SETTINGS.replies)
+
+
+def test_an_hour_of_good_mail_does_not_hide_a_burst_of_blocks() -> None:
+    (signal,) = hour_of_good_mail(last=minute(NOON, delivered=60, blocked=40))
+    assert (signal.value, signal.rule) == (0.2, "replies-blocked")
+    assert signal.text == "microsoft blocked 40 of 100 recipients: surely more than 10%"
+    (heavy,) = hour_of_good_mail(last=minute(NOON, delivered=60, reputation_deferred=40))
+    assert heavy.value == 0.4
+
+
+def test_a_few_replies_and_mild_trouble_are_no_burst() -> None:
+    assert hour_of_good_mail(last=minute(NOON, delivered=3, blocked=9)) == []
+    assert hour_of_good_mail(last=minute(NOON, delivered=90, reputation_deferred=15)) == []
 
 
 def test_replies_older_than_an_hour_or_than_the_last_cut_do_not_count() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from controller.drivers.memory import MemoryEngine
 from controller.reconcile import Delete, LeaseState, Put
-from controller.reconciler import Reconciler, TickReport, hourly
+from controller.reconciler import Reconciler, TickReport
 from controller.settings import ControllerSettings, Mode
 from core.clock import ManualClock
 from core.incident import Rule
@@ -338,27 +338,115 @@ async def test_restarting_at_every_tick_decides_the_same(stage: Stage) -> None:
 async def test_a_throttle_that_lasts_too_long_is_reported(stage: Stage) -> None:
     stage.list_ip()
     await stage.tick()
-    report_ = await stage.tick(timedelta(days=15))
+    for _ in range(30):
+        report_ = await stage.tick(timedelta(hours=12))
     assert report_.overdue == (scope(),)
 
 
-async def test_what_the_guard_holds_back_is_put_before_a_person_once(stage: Stage) -> None:
-    ips = [f"203.0.113.{n}" for n in range(20)]
+def list_everything(stage: Stage, size: int = 20) -> list[int]:
+    """A zone names a whole fleet. Returns the incidents' numbers."""
+    ips = [f"203.0.113.{n}" for n in range(size)]
     stage.driver.reports = {one.scope: one for one in (report("other", ip) for ip in ips)}
     with database.session(stage.engine) as session:
-        for ip in ips:
-            listed = incident(ip=ip, at=stage.clock.now()).model_dump(exclude={"number", "state"})
-            incidents.open_incident(session, NewIncident.model_validate(listed))
-    report_ = await stage.tick()
-    await stage.tick(MINUTE)
+        return [
+            incidents.open_incident(
+                session,
+                NewIncident.model_validate(
+                    incident(ip=ip, at=stage.clock.now()).model_dump(exclude={"number", "state"})
+                ),
+            ).number
+            for ip in ips
+        ]
+
+
+def standing(stage: Stage) -> list[orders.Order]:
     with database.reading(stage.engine) as session:
-        withheld = [e for e in audit.entries(session) if e.action == "withhold caps"]
-    assert len(withheld) == len(report_.withheld) == 15
-    assert len(report_.sent) == 5
+        return orders.standing(session, stage.clock.now())
 
 
-def test_minutes_add_up_to_hours_and_count_once() -> None:
-    at = NOON + 5 * MINUTE
-    rows = [minute(at, delivered=3), minute(at, delivered=3), minute(at + MINUTE, delivered=4, blocked=1)]
-    (hour,) = hourly(rows)
-    assert (hour.hour, hour.delivered, hour.blocked, hour.attempted) == (NOON, 7, 1, 8)
+async def test_what_the_guard_holds_back_is_put_before_a_person_once(stage: Stage) -> None:
+    list_everything(stage)
+    report_ = await stage.tick()
+    again = await stage.tick(MINUTE)
+    (asked,) = report_.asked
+    assert (asked.kind, asked.subject) == (OrderKind.GUARD, "dnsbl:zen.example")
+    assert asked.reason == (
+        "named 20 of 20 source IPs within 60 minutes; waiting: 203.0.113.0, 203.0.113.1, 203.0.113.10 and 17 more"
+    )
+    assert (again.asked, standing(stage), report_.sent, again.sent) == ((), [asked], (), ())
+    with database.reading(stage.engine) as session:
+        assert [e.action for e in audit.entries(session)] == ["guard.asks"]
+
+
+async def test_the_question_stands_until_it_is_answered_however_long_that_takes(stage: Stage) -> None:
+    list_everything(stage)
+    await stage.tick()
+    late = await stage.tick(timedelta(hours=9))
+    assert (late.sent, len(late.withheld)) == ((), 20)
+    stage.order(OrderKind.APPROVE, subject="dnsbl:zen.example")
+    believed = await stage.tick(MINUTE)
+    assert len(believed.sent) == 20
+    assert [o.kind for o in standing(stage)] == [OrderKind.APPROVE]
+
+
+async def test_the_question_is_taken_back_when_nothing_waits_for_it_any_more(stage: Stage) -> None:
+    numbers = list_everything(stage)
+    await stage.tick()
+    for number in numbers:
+        stage.resolve(number)
+    await stage.tick(MINUTE)
+    assert standing(stage) == []
+
+
+async def test_no_more_changes_are_sent_within_a_minute_than_the_budget_allows(stage: Stage) -> None:
+    guard = ENFORCE.guard.model_copy(update={"changes_per_minute": 8})
+    stage.settings = ENFORCE.model_copy(update={"guard": guard})
+    stage.restart()
+    list_everything(stage)
+    stage.order(OrderKind.APPROVE, subject="dnsbl:*")
+    sent = [await stage.tick(timedelta(seconds=20)) for _ in range(7)]
+    assert [(len(one.sent), one.postponed) for one in sent] == [
+        (8, 12), (0, 12), (0, 12), (8, 4), (0, 4), (0, 4), (4, 0),
+    ]  # fmt: skip
+
+
+async def test_a_clock_that_jumps_costs_one_look_and_no_throttle(stage: Stage) -> None:
+    class Jumpy(ManualClock):
+        off = timedelta(0)
+
+        def now(self) -> datetime:
+            return super().now() + self.off
+
+    clock = stage.clock = stage.driver.clock = Jumpy(NOON)
+    assert (await stage.controller.tick(clock.now(), clock)).failure == ""
+    stage.list_ip()
+    clock.advance(60)
+    clock.off = timedelta(hours=5)
+    jumped = await stage.controller.tick(clock.now(), clock)
+    assert (jumped.failure, jumped.sent) == ("nothing is changed: the clock jumped forward by 5h", ())
+    clock.advance(60)
+    assert len((await stage.controller.tick(clock.now(), clock)).sent) == 1
+
+
+async def test_an_engine_with_another_time_gets_no_leases_that_would_end_at_the_wrong_one(
+    stage: Stage,
+) -> None:
+    stage.list_ip()
+    stage.driver.clock = ManualClock(NOON - 3 * HOUR)
+    failed = await stage.controller.tick(NOON, stage.clock)
+    assert failed.failure == "nothing is changed: the engine's clock is 3h behind ours"
+    assert failed.sent == ()
+
+
+async def test_advice_about_a_protected_ip_is_told_once_and_nothing_is_sent(stage: Stage) -> None:
+    stage.controller = Reconciler(stage.engine, stage.driver, ENFORCE, frozenset({IP}))
+    number = stage.list_ip()
+    first, second = await stage.tick(), await stage.tick(MINUTE)
+    (advice,) = first.planned
+    assert (str(advice.after), advice.mode, advice.undo) == ("200/h", "advise", "")
+    assert advice.reason.startswith("protected, so this is advice alone: ")
+    assert (first.sent, second.changes) == ((), ())
+    assert stage.timeline(number)[0].startswith("controller advises: ")
+    stage.resolve(number)
+    (over,) = (await stage.tick(MINUTE)).planned
+    assert (over.after, over.reason) == (None, "no longer advised")

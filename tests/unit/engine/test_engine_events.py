@@ -11,10 +11,13 @@ from core.address import parse_ip
 from core.clock import ManualClock
 from core.lease import Directive, Lease, Origin, Scope
 from core.rate import Rate
+from engine.alarm import MOST_PER_SECOND, Alarm
 from engine.audit import Audit, Change
+from engine.classification import ReplyClass
 from engine.events import EventKind, EventLog
 from engine.shaping.ramps import Ramps
 from engine.spool_watch import SpoolWatch
+from engine.statistics import Statistics
 
 
 def names(log: EventLog, last_id: str | None) -> list[str]:
@@ -119,3 +122,32 @@ def test_a_lease_that_begins_to_ramp_is_told_once() -> None:
     assert ramps.begun([lease], now + timedelta(hours=2)) == []
     assert ramps.begun([], now + timedelta(hours=3)) == []
     assert ramps.begun([lease], now + timedelta(hours=4)) == [lease]
+
+
+def test_replies_about_a_source_ip_are_told_from_the_third_on_and_ever_less_often() -> None:
+    log, ip = EventLog(ManualClock()), parse_ip("203.0.113.7")
+    statistics = Statistics(Alarm(log).heard)
+    start = log.add("start").id
+    for second in range(10):
+        statistics.answered(ip, "yahoo", ReplyClass.BLOCK, "553 BL21", second)
+        statistics.answered(ip, "yahoo", ReplyClass.DELIVERED, "250 ok", second)
+        statistics.answered(ip, "yahoo", ReplyClass.DEFERRAL, "451 busy", second)
+    told = log.after(start)
+    assert [event.fields["replies"] for event in told] == [3, 5, 8]
+    assert {event.kind for event in told} == {EventKind.REPUTATION}
+    assert told[0].fields == {
+        "source_ip": "203.0.113.7",
+        "provider": "yahoo",
+        "replies": 3,
+        "reply": "553 BL21",
+    }
+
+
+def test_a_bad_day_of_the_whole_fleet_does_not_drive_other_events_out() -> None:
+    log = EventLog(ManualClock())
+    alarm, start = Alarm(log), log.add("start").id
+    for number in range(1000):
+        alarm.heard(parse_ip(f"10.0.{number // 250}.{number % 250}"), "yahoo", 3, "553", 5.0)
+    assert len(log.after(start)) == MOST_PER_SECOND
+    alarm.heard(parse_ip("10.0.0.1"), "yahoo", 3, "553", 6.0)
+    assert len(log.after(start)) == MOST_PER_SECOND + 1

@@ -49,9 +49,8 @@ def test_lease_changes_are_found_by_time_and_ip(session: Session) -> None:
 
 
 def test_a_scopes_document_is_written_changed_and_forgotten(session: Session) -> None:
-    scopes.save_state(session, SCOPE, {"m": 1.0}, NOON)
-    scopes.save_state(session, SCOPE, {"m": 0.5}, NOON)
-    scopes.save_state(session, OTHER, {"m": 0.2}, NOON)
+    scopes.save_states(session, {SCOPE: {"m": 1.0}}, NOON)
+    scopes.save_states(session, {SCOPE: {"m": 0.5}, OTHER: {"m": 0.2}}, NOON)
     assert scopes.load_states(session) == {SCOPE: {"m": 0.5}, OTHER: {"m": 0.2}}
     scopes.delete_state(session, SCOPE)
     scopes.delete_state(session, SCOPE)

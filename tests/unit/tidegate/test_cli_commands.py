@@ -258,12 +258,12 @@ def config_with_database(tmp_path: Path) -> str:
     return str(file)
 
 
-def test_an_override_puts_a_lease_tells_the_controller_and_prints_its_undo(
+def test_a_pin_puts_a_lease_tells_the_controller_and_prints_its_undo(
     asked: list[httpx.Request], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = config_with_database(tmp_path)
     words = [
-        "override",
+        "pin",
         "203.0.113.7",
         "--provider",
         "yahoo",
@@ -306,22 +306,22 @@ def test_a_release_by_key_lifts_the_controllers_lease_and_keeps_it_away(
     assert [(r.method, r.url.path) for r in asked][-1] == ("DELETE", f"/v1/leases/{LEASE['key']}")
     out = capsys.readouterr().out
     assert "the controller leaves 203.0.113.7 × yahoo alone for 24h" in out.replace("1d", "24h")
-    assert "undo  tidegate override 203.0.113.7 yahoo --rate 100/h" in out
+    assert "undo  tidegate pin 203.0.113.7 yahoo --rate 100/h" in out
 
 
 @pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["override", "203.0.113.x", "--rate", "1/h", "--reason", "x"], "is not an IP address"),
-        (["override", "203.0.113.7", "--rate", "0", "--reason", "x"], "to stop mail use pause"),
-        (["override", "203.0.113.7", "--rate", "1/h", "--for", "soon", "--reason", "x"], "is not a duration"),
-        (["override", "203.0.113.7", "--rate", "1/h", "--reason", " "], "--reason must say why"),
+        (["pin", "203.0.113.x", "--rate", "1/h", "--reason", "x"], "is not an IP address"),
+        (["pin", "203.0.113.7", "--rate", "0", "--reason", "x"], "to stop mail use pause"),
+        (["pin", "203.0.113.7", "--rate", "1/h", "--for", "soon", "--reason", "x"], "is not a duration"),
+        (["pin", "203.0.113.7", "--rate", "1/h", "--reason", " "], "--reason must say why"),
         (
-            ["override", "203.0.113.9", "--rate", "1/h", "--reason", "x"],
+            ["pin", "203.0.113.9", "--rate", "1/h", "--reason", "x"],
             "203.0.113.9 is no source IP of this engine",
         ),
-        (["override", "203.0.113.7", "yahooo", "--rate", "1/h", "--reason", "x"], "did you mean yahoo?"),
+        (["pin", "203.0.113.7", "yahooo", "--rate", "1/h", "--reason", "x"], "did you mean yahoo?"),
         (["hold", "203.0.113.9", "--reason", "x"], "203.0.113.9 is in no ip-list"),
         (["release", "nonsense", "--reason", "x"], "there is no lease 'nonsense'"),
     ],

@@ -30,6 +30,10 @@ def both(scope: str = "operate", token: str = "s3cret") -> str:
             "monitor:\n  dnsbl:\n    zones: [no.such.list]",
             "config.yaml:3: monitor.dnsbl.zones: .*no.such.list",
         ),
+        (
+            "engine: {default-virtual-mta: bills, virtual-mtas: {bills: {}}}\ncontroller: {protected-virtual-mtas: [bill]}",
+            "config.yaml:2: controller.protected-virtual-mtas.*: there is no virtual-mta 'bill' .did you mean bills",
+        ),
     ],
 )
 def test_a_contradiction_is_refused_with_its_line(text: str, said: str) -> None:
@@ -59,3 +63,16 @@ def test_a_controller_with_the_engines_token_is_fine() -> None:
 )
 def test_what_is_unwise_is_a_warning_with_its_line(text: str, said: str) -> None:
     assert any(said in warning and warning.startswith("config.yaml:1: ") for warning in parse(text).warnings)
+
+
+SHARED = (
+    "ip-lists: {a: [203.0.113.7, 203.0.113.8]}\n"
+    "engine: {default-virtual-mta: bills, virtual-mtas: {bills: {source-ips: [203.0.113.7]}, news: {source-ips: [203.0.113.7, 203.0.113.8]}}}\n"
+    "controller: {protected-virtual-mtas: [bills]}\n"
+)
+
+
+def test_a_protected_virtual_mta_protects_its_ips_and_whoever_shares_them_is_told() -> None:
+    loaded = parse(SHARED)
+    assert {str(ip) for ip in loaded.config.protected_ips} == {"203.0.113.7"}
+    assert any("203.0.113.7 of virtual-mta news is protected, too" in text for text in loaded.warnings)

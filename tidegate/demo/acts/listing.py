@@ -35,7 +35,7 @@ async def play(stage: Stage) -> None:
     await stage.expect("mail", "the alert arrives in the mailbox", 30, lambda: _mailed(stage))
     stage.console.quote(render(stage.facts["first-mail"]), 60)
     await stage.expect("mail is complete", "the thread tells all", 30, lambda: _complete(stage))
-    await asyncio.gather(_measure(stage, rates), stage.cli("explain", str(LISTED), "microsoft", most=14))
+    await asyncio.gather(_measure(stage, rates), stage.cli("explain", str(LISTED), "microsoft", most=20))
 
 
 async def _swept(stage: Stage) -> str | None:
@@ -112,7 +112,7 @@ async def _complete(stage: Stage) -> str | None:
         "what changed": r"Lab SBL +clean +listed",
         "what the controller did": rf"-> {lease.value}\b",
         "until when": r"until \d+ \w+ \d\d:\d\d",
-        "how to override": r"tidegate override .*tidegate (release|hold)|tidegate (release|hold) .*override",
+        "how to override": r"tidegate pin .*tidegate (release|hold)|tidegate (release|hold) .*tidegate pin",
     }
     told = [name for name, words in wanted.items() if any(re.search(words, t, re.DOTALL) for t in thread)]
     return f"the mail tells {names(told)}" if len(told) == len(wanted) else None

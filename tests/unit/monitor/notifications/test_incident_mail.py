@@ -78,7 +78,7 @@ def test_the_first_mail_says_what_happened_what_was_done_and_how_to_undo_it() ->
         assert "tier 1 list caps at 25 %" in said
         assert "tidegate release ctl:203.0.113.7:all" in said
         assert re.search(r"until \d+ Nov \d\d:\d\d CET \(\d\d:\d\dZ\) unless renewed", said)
-        assert "tidegate override 203.0.113.7 --rate 2000/h" in said
+        assert "tidegate pin 203.0.113.7 --rate 2000/h" in said
         assert "https://check.spamhaus.org/" in said
         assert "CET" in said
         assert "Z)" in said
@@ -220,7 +220,7 @@ def test_each_recipient_has_a_mail_of_their_own_with_one_message_id() -> None:
 def test_the_timetable_ends_at_what_the_controller_remembers_as_usual() -> None:
     with rig() as monitor:
         with database.session(monitor.engine) as session:
-            scopes.save_state(session, Scope(source_ip=IP), {"base": 400.0}, START)
+            scopes.save_states(session, {Scope(source_ip=IP): {"base": 400.0}}, START)
         resolved = flat(text_of(story(monitor)[-1]))
     assert re.findall(r"(?<!to )all providers: (\d+/h)", resolved)[-1] == "400/h"
 

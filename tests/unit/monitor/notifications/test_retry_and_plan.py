@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from core.duration import format_duration
-from monitor.notifications.plan_mail import plan_mail, put_plan
+from monitor.notifications.plan_mail import QUESTION, plan_mail, put_plan
 from monitor.notifications.rehearsal import Scenario, rehearse, sample
 from monitor.notifications.retry import Blame, GiveUp, Retry, after_failure
 from monitor.notifications.settings import NotificationSettings
@@ -14,7 +14,7 @@ from tests.unit.monitor.watching import START, html_of, message, monitor_setting
 SETTINGS = monitor_settings().notifications
 CHANGE = PlannedChange(
     "203.0.113.7 × microsoft", "source-ip-max-msg-rate", "1200/h", "300/h", "snds-red", "RED on 22 Nov",
-    'tidegate override 203.0.113.7 --provider microsoft --rate 300/h --for 24h --reason "SNDS RED"',
+    'tidegate pin 203.0.113.7 --provider microsoft --rate 300/h --for 24h --reason "SNDS RED"',
 )  # fmt: skip
 
 
@@ -43,6 +43,20 @@ def test_the_plan_says_what_would_change_and_the_command_for_it() -> None:
     assert "Nothing has been changed" in said
     assert "--rate 300/h" in said
     assert "--rate 300/h" in html_of(mail)
+
+
+def test_a_question_says_that_nothing_happens_before_it_is_answered_and_how_to_answer() -> None:
+    asked = PlannedChange(
+        "dnsbl:zen.test", "new caps on its word", "held back", "your decision", "guard", "named 9 of 20",
+        'tidegate approve 4 --reason "…"   or   tidegate deny 4 --reason "…"',
+    )  # fmt: skip
+    mail = message(plan_mail([asked], START, SETTINGS, words=QUESTION).mime)
+    assert mail["Subject"] == "[Tidegate] Guard: 1 change waiting for dnsbl:zen.test"
+    assert mail["X-Tidegate-Severity"] == "critical"
+    said = " ".join(text_of(mail).split())
+    assert "nothing will be until somebody approves or denies it" in said
+    assert "tidegate approve 4" in said
+    assert "tidegate deny 4" in html_of(mail)
 
 
 def test_the_same_plan_is_mailed_once_a_day() -> None:

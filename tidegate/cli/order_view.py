@@ -1,0 +1,62 @@
+"""Standing orders as text."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.provider import EVERY
+from tidegate.cli.output import block, moment, read_time
+
+_DOES = {
+    "pin": "holds {where} at {value}",
+    "override": "ignores {subject} about {where}",
+    "freeze": "changes nothing on {where}",
+    "release": "leaves {where} alone",
+    "mode": "is in mode {value} on {where}",
+    "stop": "is switched off",
+    "silence": "no mail about {subject} on {where}",
+    "guard": "asks: {subject} {reason}",
+    "approve": "believes {subject} whatever it names",
+}
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """One paragraph an order, oldest first."""
+    found = document["orders"]
+    if not found:
+        return "No orders: the controller does as it is configured."
+    now = read_time(document["now"])
+    lines = []
+    for order in found:
+        lines.append(
+            f"{order['id']:>4}  the controller {_does(order)}".replace("controller no mail", "no mail")
+        )
+        until = read_time(order["expires_at"])
+        rows = [
+            (
+                "by",
+                f"{order['author']}, {moment(read_time(order['created_at']), now)}"
+                if now
+                else order["author"],
+            ),
+            *([("reason", order["reason"])] if order["kind"] != "guard" else []),
+            ("until", moment(until, now) if until and now else "withdrawn"),
+            *_commands(order),
+        ]
+        lines.append(block(rows, indent=6))
+    return "\n".join([*lines, f"{len(found)} order{'s' if len(found) != 1 else ''}"])
+
+
+def _does(order: Mapping[str, Any]) -> str:
+    ip, provider = order["source_ip"] or "every IP", order["provider"]
+    where = ip if provider == EVERY else f"{ip} × {provider}"
+    return _DOES[order["kind"]].format(**{**order, "where": where})
+
+
+def _commands(order: Mapping[str, Any]) -> list[tuple[str, str]]:
+    number = order["id"]
+    if order["kind"] == "guard":
+        return [
+            ("believe", f'tidegate approve {number} --reason "…"'),
+            ("ignore", f'tidegate deny {number} --reason "…"'),
+        ]
+    return [("undo", f'tidegate withdraw {number} --reason "…"')]
