@@ -48,7 +48,10 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`waits_for` is what must happen before the next step, in words; `next_rate` is what it would allow."""
+    """`waits_for` is what must happen before the next step, in words; `next_rate` is what it would allow.
+
+    `elsewhere` are the other scopes of the IP that are held.
+    """
 
     scope: Scope
     mode: Mode
@@ -66,6 +69,7 @@ class Story:
     next_step_at: datetime | None
     waits_for: tuple[str, ...]
     orders: tuple[str, ...]
+    elsewhere: tuple[str, ...]
 
 
 def tell(
@@ -107,6 +111,11 @@ def tell(
             f"order {o.id}: {o.kind} by {o.author}: {o.reason}"
             for o in world.orders
             if o.concerns(scope.source_ip, scope.provider)
+        ),
+        elsewhere=tuple(
+            f"{other}: {found.want} ({found.rule})"
+            for other, found in sorted(verdict.loud(), key=lambda pair: pair[0].provider)
+            if other.source_ip == scope.source_ip and other != scope and found.want is not None
         ),
     )
 

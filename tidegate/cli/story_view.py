@@ -22,6 +22,7 @@ def text(story: Mapping[str, Any], now: datetime) -> str:
         ("4 effect", _effect(story["flow"])),
         ("5 next", _next(story, now)),
         *([("  ordered", story["orders"])] if story["orders"] else []),
+        *([("  elsewhere", story["elsewhere"])] if story["elsewhere"] else []),
         *([("  so far", _changes(story["changes"], now))] if story["changes"] else []),
     ]
     return "\n".join([_head(story), *(_part(label, lines) for label, lines in parts)])

@@ -110,6 +110,16 @@ def test_the_flow_is_that_of_the_last_hour_and_of_the_whole_ip_for_every_provide
     )
 
 
+def test_what_holds_the_ip_elsewhere_is_named() -> None:
+    told = tell(World(REPORTS, [incident()]), where=scope("*"))
+    assert told.rate is None
+    assert told.elsewhere == (
+        "203.0.113.7 × google: 500/h (dnsbl-listed)",
+        "203.0.113.7 × microsoft: 100/h (dnsbl-listed)",
+        "203.0.113.7 × other: 100/h (dnsbl-listed)",
+    )
+
+
 def test_a_scope_that_nothing_is_known_against_waits_for_nothing() -> None:
     told = tell(World(REPORTS))
     assert (told.clues, told.rate, told.waits_for, told.next_rate) == ((), None, (), None)

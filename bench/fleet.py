@@ -1,6 +1,6 @@
 """One tick of the controller over a large fleet, records on disk included.
 
-    python -m bench.controller --scopes 100000
+    python -m bench.fleet --scopes 100000
 
 10 providers for each IP; a fifth of the scopes has mail in a minute; one IP in a hundred is listed, one in
 a hundred is put off by one provider; each scope has `--history` hours of counts in the database. Figures are
@@ -133,7 +133,7 @@ async def ticks(scopes: int, history: int, looks: int) -> list[float]:
 
 def measured(scopes: int, history: int, looks: int = 6) -> tuple[float, float]:
     """Seconds of a tick and peak megabytes, in a process of its own."""
-    command = [sys.executable, "-m", "bench.controller", "--child", "--scopes", str(scopes)]
+    command = [sys.executable, "-m", "bench.fleet", "--child", "--scopes", str(scopes)]
     command += ["--history", str(history), "--looks", str(looks)]
     root = Path(__file__).parent.parent
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True)
