@@ -45,35 +45,30 @@ def _flips(session: Session, finding: Finding, now: datetime) -> int:
     return flips_of(finding.fingerprint, incidents.between(session, now - FLAP_WINDOW, now), now)
 
 
-def _open(session: Session, finding: Finding, now: datetime) -> Incident:
-    opened = incidents.open_incident(
-        session,
-        NewIncident(
-            fingerprint=finding.fingerprint,
-            kind=finding.kind,
-            ip=finding.ip,
-            source=finding.source,
-            metric=finding.metric,
-            rule=finding.rule,
-            severity=finding.severity,
-            tier=finding.tier,
-            provider=finding.provider,
-            title=finding.title,
-            summary=finding.summary,
-            evidence=finding.evidence,
-            evidence_end=finding.evidence_end,
-            opened_at=now,
-        ),
+def new_incident(finding: Finding, now: datetime) -> NewIncident:
+    """The incident that a finding opens."""
+    return NewIncident(
+        fingerprint=finding.fingerprint,
+        kind=finding.kind,
+        ip=finding.ip,
+        source=finding.source,
+        metric=finding.metric,
+        rule=finding.rule,
+        severity=finding.severity,
+        tier=finding.tier,
+        provider=finding.provider,
+        title=finding.title,
+        summary=finding.summary,
+        evidence=finding.evidence,
+        evidence_end=finding.evidence_end,
+        opened_at=now,
     )
-    notice = Notice(incident=opened.number, lead=opened.number, baseline=finding.baseline)
-    notices.save(session, notice)
-    return opened
 
 
-def _change(session: Session, known: Incident, finding: Finding, action: Action, now: datetime) -> Incident:
+def changed(known: Incident, finding: Finding, now: datetime) -> Incident:
+    """The incident after a finding about it; the title stays: it is the subject of a thread of mail."""
     kept: dict[str, Any] = {FLAPPING: True} if known.evidence.get(FLAPPING) else {}
-    # the title stays: it is the subject of a thread of mail
-    changed = known.model_copy(
+    return known.model_copy(
         update={
             "severity": finding.severity,
             "tier": finding.tier,
@@ -84,9 +79,19 @@ def _change(session: Session, known: Incident, finding: Finding, action: Action,
             "updated_at": now,
         }
     )
+
+
+def _open(session: Session, finding: Finding, now: datetime) -> Incident:
+    opened = incidents.open_incident(session, new_incident(finding, now))
+    notice = Notice(incident=opened.number, lead=opened.number, baseline=finding.baseline)
+    notices.save(session, notice)
+    return opened
+
+
+def _change(session: Session, known: Incident, finding: Finding, action: Action, now: datetime) -> Incident:
     kind = EventKind.ESCALATED if action.move is Move.ESCALATE else EventKind.UPDATED
     text = "" if action.move is Move.REFRESH else action.reason
-    return incidents.update_incident(session, changed, kind=kind, text=text)
+    return incidents.update_incident(session, changed(known, finding, now), kind=kind, text=text)
 
 
 def _hold(session: Session, known: Incident, action: Action, now: datetime) -> tuple[Action, Incident]:
