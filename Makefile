@@ -3,6 +3,8 @@
 PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip; print("/usr/bin/python3.11")' 2>/dev/null || echo python3.11)
 BIN := .venv/bin
 CONFIG ?= config.yaml
+# most tests wait for sockets and clocks: four at a time, even on two cores
+TEST_ARGS ?= -n 4 --dist worksteal
 
 .PHONY: demo run test check bench torture evaluate lock setup
 
