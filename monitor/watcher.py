@@ -27,7 +27,7 @@ from monitor.incidents.lifecycle import Move
 from monitor.notifications import announce
 from monitor.settings import MonitorSettings
 from storage import coverage as stored_coverage
-from storage import database, incidents, readings, snds
+from storage import database, incidents, readings, scopes, snds
 from storage import health as stored_health
 from storage.readings import Recorded
 
@@ -70,8 +70,9 @@ class WatchResult:
 class Watcher:
     """The monitor's doer. `take` after every round of a collector, `tick` every few seconds."""
 
-    def __init__(self, engine: Engine, clock: Clock, settings: MonitorSettings) -> None:
+    def __init__(self, engine: Engine, clock: Clock, settings: MonitorSettings, fleet: int = 1) -> None:
         self._engine = engine
+        self._fleet = fleet
         self._clock = clock
         self._settings = settings
         self._watching_since = clock.now()
@@ -87,6 +88,7 @@ class Watcher:
             _keep_activity(session, collected)
             self._note_coverage(session, collected)
             findings = [f for one in touched for f in self._judge(session, one)]
+            findings += self._judge_counts(session, touched, now)
             findings += access.findings(collected.access, now)
             changes = self._apply(session, findings, now)
             mails = announce.announce(session, now, self._settings.notifications)
@@ -124,12 +126,25 @@ class Watcher:
     def _judge(self, session: Session, touched: "Touched") -> list[Finding]:
         ip, source, metric = touched.series
         past = readings.history(session, ip, source, metric, detect.HISTORY)
-        # an alert is news from its first word on: somebody found it worth saying
-        is_first = len(past) <= touched.count and source is not Source.ALERT
+        is_first = len(past) <= touched.count and source is not Source.ALERT  # somebody found it worth saying
         return [
             record.as_baseline(finding) if is_first else finding
             for finding in detect.detect(past, self._settings.detection)
         ]
+
+    def _judge_counts(self, session: Session, touched: Iterable["Touched"], now: datetime) -> list[Finding]:
+        """Exact hours say more than readings do; they are written before the readings of the same look."""
+        metrics: dict[IpAddress, list[str]] = {}
+        for ip, source, metric in (one.series for one in touched):
+            if source is Source.REPLIES:
+                metrics.setdefault(ip, []).append(metric)
+        found: list[Finding] = []
+        for ip, mine in metrics.items():
+            hours = scopes.hours(session, now - self._settings.detection.counts.memory, ip)
+            for metric in mine:
+                [newest] = readings.history(session, ip, Source.REPLIES, metric, 1)
+                found += detect.counted(newest, hours, self._settings.detection, self._fleet)
+        return found
 
     def _apply(self, session: Session, findings: Iterable[Finding], now: datetime) -> list[Change]:
         flap_after = self._settings.notifications.flap_after

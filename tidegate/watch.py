@@ -83,7 +83,7 @@ class Watch:
         """
         self._engine = database.open_database(self.config.database)
         database.upgrade(self._engine)
-        self._watcher = Watcher(self._engine, self.clock, self.config.monitor)
+        self._watcher = Watcher(self._engine, self.clock, self.config.monitor, len(self.config.source_ips))
         self._jobs = Jobs(self.clock)
         self._replies = ReplyHistory(self.config.monitor.replies)
         with database.reading(self._engine) as session:

@@ -42,6 +42,22 @@ _STEPS: dict[Rule, tuple[str, ...]] = {
         "Filters begin to act at such scores: move important mail to a healthier IP.",
         "Reduce volume to engaged recipients; the score is a mean over 30 days and recovers late.",
     ),
+    Rule.COMPLAINTS: (
+        "Take the recipients who complained off the lists, and find the campaign of those hours.",
+        "Check that unsubscribing works in one click and is visible at the top.",
+    ),
+    Rule.HARD_BOUNCES: (
+        "Stop the newest list or import on this IP: its addresses do not exist.",
+        "Take every address that bounced hard off the lists before anything is sent again.",
+    ),
+    Rule.REPUTATION_DEFERRALS: (
+        "Read the reply below: it names what the provider objects to, and often a page that explains it.",
+        "Find the stream that grew or changed in those hours; a lower rate alone does not mend its cause.",
+    ),
+    Rule.BLOCKS: (
+        "Read the reply below: most providers name a form for removal, and want the cause mended first.",
+        "Stop the stream that began shortly before; mail that is sent into a block prolongs it.",
+    ),
     Rule.DECREASE: (
         "This is an early warning, nothing is throttled because of it alone.",
         "Look at what changed on this IP since yesterday: new list, new customer, new volume.",

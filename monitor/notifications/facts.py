@@ -10,7 +10,7 @@ from core.address import IpAddress
 from core.incident import Incident, IncidentKind
 from core.lease import Scope
 from core.rate import Rate
-from core.reading import Quality, Reading, Status
+from core.reading import Quality, Reading, Source, Status
 from monitor.detection.detect import HISTORY
 from monitor.incidents.telling import Mailing
 from storage import coverage, incidents, leases, readings, scopes
@@ -87,11 +87,15 @@ def _changes(session: Session, ip: IpAddress, since: datetime, members: list[Inc
     """Changes on an IP since its incidents opened, and those made because of them.
 
     A look of the controller carries the time at which it began: it may begin before an incident opens, see
-    the incident, and act on it.
+    the incident, and act on it. What the engine counted it judges by itself, in the look that brings the
+    counts to the monitor.
     """
     labels = {incident.label for incident in members}
+    counted = {i.provider for i in members if i.source is Source.REPLIES}
     found = leases.lease_history(session, since - ONE_LOOK, ip)
-    return [c for c in found if c.at >= since or labels.intersection(c.evidence)]
+    return [
+        c for c in found if c.at >= since or labels.intersection(c.evidence) or c.scope.provider in counted
+    ]
 
 
 def _move(session: Session, newest: Reading) -> Move:
