@@ -35,7 +35,7 @@ class Count(StrEnum):
 
 _TITLES = {
     Count.DEFERRALS: "is put off by {}",
-    Count.BLOCKS: "is blocked by {}",
+    Count.BLOCKS: "meets blocks at {}",
     Count.BOUNCES: "bounces at {}",
     Count.COMPLAINTS: "draws complaints at {}",
 }

@@ -13,7 +13,8 @@ from monitor.notifications.letter import Envelope, RenderedMail, Thread
 from monitor.notifications.settings import NotificationSettings
 from storage import incidents, notices, orders, outbox
 from storage.incidents import EventKind, IncidentEvent
-from storage.orders import OrderKind
+from storage.notices import Notice
+from storage.orders import Order, OrderKind
 from storage.outbox import OutboxMail
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,10 @@ FOOTER = "To get fewer, raise notifications.minimum-severity in the configuratio
 
 def announce(session: Session, now: datetime, settings: NotificationSettings) -> int:
     """Put every due mail into the outbox; how many mailings there were."""
-    accounts = [_account(session, notice) for notice in notices.standing(session)]
-    todo = plan(accounts, now, settings, _silenced(session, now))
+    accounts = _accounts(session)
+    said = orders.standing(session, now)
+    silenced, seen = _ordered(said, OrderKind.SILENCE), _ordered(said, OrderKind.ACKNOWLEDGE)
+    todo = plan(accounts, now, settings, silenced, seen)
     for account in todo.closed:
         notices.save(session, account.notice.model_copy(update={"closed": True}))
     if not settings.enabled or not settings.recipients:
@@ -112,19 +115,27 @@ def _note(session: Session, mailing: Mailing, now: datetime, settings: Notificat
             incidents.append_event(session, event)
 
 
-def _account(session: Session, notice: notices.Notice) -> Account:
-    lines = [e for e in incidents.events(session, notice.incident) if e.kind is not EventKind.NOTIFIED]
-    return Account(incidents.find(session, notice.incident), notice, tuple(lines[notice.told_events :]))
+def _accounts(session: Session) -> list[Account]:
+    standing = notices.standing(session)
+    numbers = [notice.incident for notice in standing]
+    found, lines = incidents.find_all(session, numbers), incidents.events_of(session, numbers)
+    return [_account(found[n.incident], n, lines[n.incident]) for n in standing]
 
 
-def _silenced(session: Session, now: datetime) -> Callable[[Incident], bool]:
-    silences = [o for o in orders.standing(session, now) if o.kind is OrderKind.SILENCE]
+def _account(incident: Incident, notice: Notice, lines: list[IncidentEvent]) -> Account:
+    told = [line for line in lines if line.kind not in incidents.UNTOLD]
+    return Account(incident, notice, tuple(told[notice.told_events :]))
 
-    def silenced(incident: Incident) -> bool:
-        names = {"*", incident.fingerprint, str(incident.rule)}
-        return any(o.subject in names and o.concerns(incident.ip, incident.provider) for o in silences)
 
-    return silenced
+def _ordered(standing: list[Order], kind: OrderKind) -> Callable[[Incident], bool]:
+    """Whether an operator said so about an incident, its problem, its rule, or all of an IP's."""
+    mine = [order for order in standing if order.kind is kind]
+
+    def concerned(incident: Incident) -> bool:
+        names = {"*", incident.label, incident.fingerprint, str(incident.rule)}
+        return any(o.subject in names and o.concerns(incident.ip, incident.provider) for o in mine)
+
+    return concerned
 
 
 def _envelope(settings: NotificationSettings, now: datetime, headers: dict[str, str]) -> Envelope:

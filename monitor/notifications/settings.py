@@ -73,14 +73,18 @@ class NotificationSettings(Settings):
         description="How long the one mail about what was wrong at the first look waits to be complete.",
     )
     update_interval: Duration = Field(
-        default=timedelta(minutes=15), description="At most one update in a thread per this time."
+        default=timedelta(minutes=15),
+        description="At most one update in a thread per this time, then per twice as long, and so on.",
     )
     repeat_interval: Duration = Field(
         default=timedelta(hours=24), description="An open incident is mentioned again after this time."
     )
     repeat_cap: int = Field(default=7, ge=0, description="How often it is mentioned again at most.")
     flap_after: int = Field(
-        default=4, ge=2, description="So many openings and ends within 24 hours count as flapping."
+        default=3,
+        ge=2,
+        description="So many openings and ends of a problem within 24 hours are flapping: it is told once "
+        "and kept open until it holds still for 24 hours.",
     )
     storm_after: int = Field(
         default=10, ge=1, description="More first mails than this at one moment become a single one."
