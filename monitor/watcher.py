@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 BLIND_CHECK: Final = timedelta(minutes=1)
 """How often sources are checked for silence: cheap against their cadence of hours, dear with many IPs."""
 
+ANNOUNCE_EVERY: Final = timedelta(seconds=4)
+"""Less than a tick, so that every tick announces."""
+
 Series = tuple[IpAddress, Source, str]
 
 
@@ -78,6 +81,7 @@ class Watcher:
         self._watching_since = clock.now()
         self._blind_checked: datetime | None = None
         self._watched: Sequence[IpAddress] | None = None
+        self._announced: datetime | None = None
 
     def take(self, collected: Collected) -> WatchResult:
         """Record one round, judge every series that it touched, and tell what is due."""
@@ -91,7 +95,7 @@ class Watcher:
             findings += self._judge_counts(session, touched, now)
             findings += access.findings(collected.access, now)
             changes = self._apply(session, findings, now)
-            mails = announce.announce(session, now, self._settings.notifications)
+            mails = self._announce(session, now)
         if collected.coverage:
             self._watched = collected.fleet
         _log(changes)
@@ -103,7 +107,7 @@ class Watcher:
         with database.session(self._engine) as session:
             changes = self._apply(session, self._look_for_silence(session, now), now)
             changes += self._apply(session, self._look_for_ends(session, now), now)
-            mails = announce.announce(session, now, self._settings.notifications)
+            mails = self._announce(session, now)
         _log(changes)
         return WatchResult(changes=changes, mails=mails)
 
@@ -154,6 +158,13 @@ class Watcher:
             if incident is not None and action.move not in {Move.NOTHING, Move.REFRESH}:
                 changes.append(Change(action.move, incident, action.reason))
         return changes
+
+    def _announce(self, session: Session, now: datetime) -> int:
+        """Not at every round of a storm: what waits a minute to be told may wait for the next tick."""
+        if self._announced is not None and timedelta(0) <= now - self._announced < ANNOUNCE_EVERY:
+            return 0
+        self._announced = now
+        return announce.announce(session, now, self._settings.notifications)
 
     def _look_for_silence(self, session: Session, now: datetime) -> list[Finding]:
         if self._blind_checked is not None and now - self._blind_checked < BLIND_CHECK:
@@ -208,7 +219,7 @@ class Touched:
 def _record(session: Session, brought: Iterable[Reading]) -> list[Touched]:
     counts: dict[Series, int] = {}
     moved: set[Series] = set()
-    open_series = {(i.ip, i.source, i.metric) for i in incidents.open_incidents(session)}
+    open_series = incidents.open_series(session)
     for reading in brought:
         series = (reading.ip, reading.source, reading.metric)
         recorded = readings.record(session, reading)
@@ -216,7 +227,7 @@ def _record(session: Session, brought: Iterable[Reading]) -> list[Touched]:
         counts[series] = counts.get(series, 0) + (recorded is not Recorded.REPEATED)
         # one more good answer changes nothing where nothing is open: most of a sweep is skipped here
         dull = recorded in {Recorded.EXTENDED, Recorded.REPEATED} and reading.status is Status.GOOD
-        if not dull or series in open_series:
+        if not dull or reading.series in open_series:
             moved.add(series)
     return [Touched(series, count) for series, count in counts.items() if series in moved]
 

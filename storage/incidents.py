@@ -80,6 +80,16 @@ def open_incidents(session: Session) -> list[Incident]:
     return [_incident(row) for row in rows]
 
 
+def open_series(session: Session) -> set[tuple[str | None, str, str]]:
+    """IP, source and metric of every open incident: what `Reading.series` is of a reading."""
+    rows = session.exec(
+        select(IncidentRow.ip, IncidentRow.source, IncidentRow.metric).where(
+            IncidentRow.state == str(IncidentState.OPEN)
+        )
+    )
+    return set(rows)
+
+
 def find(session: Session, number: int) -> Incident:
     """One incident by its number. Raises NotFoundError."""
     return _incident(_row(session, number))

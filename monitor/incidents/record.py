@@ -10,7 +10,7 @@ from core.incident import Incident, IncidentKind
 from monitor.detection.finding import Finding, FindingState
 from monitor.incidents.lifecycle import FLAP_WINDOW, FLAPPING, Action, Move, Past, flips_of, transition
 from storage import incidents, notices
-from storage.incidents import EventKind, NewIncident
+from storage.incidents import EventKind, IncidentEvent, NewIncident
 from storage.notices import Notice
 
 _KINDS: Final = {Move.ESCALATE: EventKind.ESCALATED, Move.NOTE: EventKind.NOTED}
@@ -76,6 +76,9 @@ def _open(session: Session, finding: Finding, now: datetime) -> Incident:
     )
     notice = Notice(incident=opened.number, lead=opened.number, baseline=finding.baseline)
     notices.save(session, notice)
+    if finding.summary not in {"", finding.title}:  # what it said first outlives what it says later
+        line = IncidentEvent(number=opened.number, at=now, kind=EventKind.NOTED, text=finding.summary)
+        incidents.append_event(session, line)
     return opened
 
 

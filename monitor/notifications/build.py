@@ -6,6 +6,7 @@ from typing import Any
 
 from core.incident import Incident, IncidentKind, Rule
 from core.text import printable
+from monitor.incidents.lifecycle import FLAPPING
 from monitor.incidents.telling import Account, Why
 from monitor.notifications import advice, deeds, wording
 from monitor.notifications.facts import Facts, Move, is_about_ips
@@ -39,10 +40,11 @@ _HIDDEN = {
     "lookup_url",
     "why",
     "first-hit",
-    "flapping",
+    FLAPPING,
     "tier",
     "ttl",
 }
+_COMES_AND_GOES = "It comes and goes: it is kept open, and quiet, until it holds still for 24 hours."
 _NAMES = {"answer": "A record", "codes": "meaning", "reason": "TXT record", "zone": "list", "row": "SNDS row"}
 
 
@@ -120,7 +122,9 @@ class _Build:
     def _summary(self) -> str:
         # a listing says nothing that the table does not say; several incidents are listed one by one
         told = len(self.facts.mailing.members) > 1 or self._topic.rule is Rule.DNSBL_LISTED
-        return "" if told else _sentence(printable(self._topic.summary, 500))
+        words = "" if told else _sentence(printable(self._topic.summary, 500))
+        flaps = _COMES_AND_GOES if self._topic.evidence.get(FLAPPING) else ""
+        return " ".join(filter(None, (words, flaps)))
 
     def _duration(self) -> str:
         opened = min(m.incident.opened_at for m in self.facts.mailing.members)
