@@ -94,5 +94,26 @@ def standing(session: Session, now: datetime) -> list[Order]:
     return [_order(row) for row in rows]
 
 
+def given(session: Session, since: datetime) -> list[Order]:
+    """Orders that were given, withdrawn or ran out at or after `since`, or stand; oldest first."""
+    rows = session.exec(
+        select(OrderRow)
+        .where(
+            or_(col(OrderRow.expires_at).is_(None), col(OrderRow.expires_at) >= since),
+            or_(col(OrderRow.withdrawn_at).is_(None), col(OrderRow.withdrawn_at) >= since),
+        )
+        .order_by(col(OrderRow.id))
+    )
+    return [_order(row) for row in rows]
+
+
+def find(session: Session, number: int) -> Order:
+    """One order by its number. Raises NotFoundError."""
+    row = session.get(OrderRow, number)
+    if row is None:
+        raise NotFoundError(f"there is no order {number}")
+    return _order(row)
+
+
 def _order(row: OrderRow) -> Order:
     return Order.model_validate({**row.model_dump(), "kind": OrderKind[row.kind]})

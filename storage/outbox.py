@@ -4,6 +4,7 @@ At least once: a sender that dies between sending and `mark_sent` sends again af
 the same idempotency key (which becomes the Message-ID, so that receivers can tell).
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -125,6 +126,14 @@ def dead(session: Session) -> list[StoredMail]:
 def sent(session: Session) -> list[StoredMail]:
     """Mails that went out, oldest first."""
     return _in_state(session, MailState.SENT)
+
+
+def about(session: Session, incidents: Collection[int]) -> list[StoredMail]:
+    """Mails in the threads of these incidents, whatever became of them, oldest first."""
+    rows = session.exec(
+        select(OutboxRow).where(col(OutboxRow.incident).in_(incidents)).order_by(col(OutboxRow.id))
+    )
+    return [StoredMail.model_validate(row.model_dump()) for row in rows]
 
 
 def _in_state(session: Session, state: MailState) -> list[StoredMail]:

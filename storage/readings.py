@@ -1,7 +1,8 @@
 """Readings as runs: a stretch of equal answers is one row, so history grows with change, not with polling."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 from sqlalchemy import ColumnElement, func
@@ -13,10 +14,19 @@ from storage import coverage, runs
 from storage.runs import Recorded, Run
 from storage.tables import ReadingRun
 
-__all__ = ["KEPT", "Recorded", "history", "latest", "latest_for", "record"]
+__all__ = ["KEPT", "Recorded", "Stretch", "history", "latest", "latest_for", "record", "stretches"]
 
 KEPT = runs.KEPT
 """Up to this many readings of a series, `history` does not depend on order of arrival or on replays."""
+
+
+class Stretch(NamedTuple):
+    """One answer while it lasted: the newest reading of a run, when it was first and last seen, how long."""
+
+    reading: Reading
+    first_seen: datetime
+    last_seen: datetime
+    periods: int
 
 
 def record(session: Session, reading: Reading) -> Recorded:
@@ -53,6 +63,16 @@ def history(
         wanted -= len(expanded)
         found.append(expanded)
     return [reading for group in reversed(found) for reading in group]
+
+
+def stretches(session: Session, ip: IpAddress, since: datetime) -> list[Stretch]:
+    """The runs of all series of an IP that were seen at or after `since`, in the order of their beginning."""
+    rows = session.exec(
+        select(ReadingRun)
+        .where(ReadingRun.ip == str(ip), col(ReadingRun.last_seen) >= since)
+        .order_by(col(ReadingRun.first_seen), col(ReadingRun.id))
+    )
+    return [Stretch(_expand(row)[-1], row.first_seen, row.last_seen, row.count) for row in rows]
 
 
 def latest(session: Session) -> list[Reading]:

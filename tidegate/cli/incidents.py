@@ -1,0 +1,71 @@
+"""`silence`, `unsilence`, `ack`, `timeline`: what people say and ask about incidents."""
+
+from typing import Annotated
+
+import typer
+
+from tidegate.cli import invocation
+from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.output import emit, emit_json
+
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit and shown beside it.")]
+For = Annotated[str, typer.Option("--for", metavar="DURATION", help="For how long, like 2h.")]
+
+
+@app.command(epilog=EVERYWHERE)
+def silence(
+    context: typer.Context,
+    *,
+    target: Annotated[
+        str, typer.Argument(metavar="INC-N|IP|all", help="A problem, by its incident; an IP; everything.")
+    ],
+    provider: Annotated[str | None, typer.Argument(metavar="[PROVIDER]", help="Only at this one.")] = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="Only this rule, like dnsbl-listed.")] = None,
+    reason: Reason,
+    lasts: For = "2h",
+) -> None:
+    """Send no mail about something for a while. Limits are set all the same."""
+    from tidegate.cli import hushes  # noqa: PLC0415 - keeps --help fast
+
+    hushes.silence(invocation.of(context), hushes.Wish(target, provider, rule, reason, lasts))
+
+
+@app.command(epilog=EVERYWHERE)
+def unsilence(
+    context: typer.Context,
+    *,
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="As tidegate show silences lists it.")],
+    reason: Reason,
+) -> None:
+    """End a silence or an acknowledgement before its time."""
+    from tidegate.cli import hushes  # noqa: PLC0415
+
+    hushes.take_back(invocation.of(context), number, reason)
+
+
+@app.command(epilog=EVERYWHERE)
+def ack(
+    context: typer.Context,
+    *,
+    incident: Annotated[str, typer.Argument(metavar="INC-N")],
+    reason: Annotated[str, typer.Option("--reason", help="What you are doing about it.")] = "",
+    lasts: For = "3d",
+) -> None:
+    """Say that you look after an incident: no daily reminders for a while, only what is new."""
+    from tidegate.cli import hushes  # noqa: PLC0415
+
+    hushes.acknowledge(invocation.of(context), incident, reason, lasts)
+
+
+@app.command(epilog=EVERYWHERE)
+def timeline(
+    context: typer.Context,
+    ip: Annotated[str, typer.Argument(metavar="IP")],
+    since: Annotated[str, typer.Option("--since", metavar="DURATION", help="How far back, like 7d.")] = "7d",
+) -> None:
+    """Everything that happened to an IP, in order: answers, incidents, limits, operators, mails."""
+    from tidegate.cli import timeline_view  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    document = timeline_view.timeline(asked, ip, since)
+    emit_json(document) if asked.as_json else emit(timeline_view.timeline_text(document))
