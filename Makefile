@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= config.yaml
 
-.PHONY: demo run test check bench torture lock setup
+.PHONY: demo run test check bench torture detection lock setup
 
 setup: .venv/ready
 
@@ -36,6 +36,9 @@ bench: setup
 
 torture: setup
 	$(BIN)/python bench/torture.py $(TORTURE_ARGS)
+
+detection: setup
+	$(BIN)/python bench/detection.py > docs/detection.md
 
 lock:
 	$(BIN)/pip-compile --quiet --extra lab --extra dev --extra bench --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml

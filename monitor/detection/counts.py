@@ -90,10 +90,10 @@ def cohorts(hours: Iterable[ScopeHour], count: Count) -> list[Cohort]:
     return [Cohort(h.hour, *_figures(h, count)) for h in hours]
 
 
-def levels(rules: CountRules, fleet: int) -> Levels:
+def levels(count: Count, rules: CountRules, fleet: int) -> Levels:
     """For a fleet of so many source IPs."""
-    more = rules.correction(fleet)
-    return Levels(rules.warn_level + more, rules.bad_level + more)
+    rule, more = rule_of(count, rules), rules.correction(fleet)
+    return Levels(rule.warn_level + more, rule.bad_level + more)
 
 
 def rule_of(count: Count, rules: CountRules) -> ShareRule:
@@ -113,7 +113,8 @@ def judge(
     known = _ordered(found)
     if not known:
         return []
-    walk = walked(known, rule_of(tally.count, rules).shift, levels(rules, fleet), rules.least_events)
+    at = levels(tally.count, rules, fleet)
+    walk = walked(known, rule_of(tally.count, rules).shift, at, rules.least_events)
     if walk.severity is None and not walk.cleared:
         return []
     return [_finding(walk, known[-1], tally, rules, last_reply)]
@@ -123,11 +124,12 @@ def walked(known: Sequence[Cohort], shift: Shift, at: Levels, least_events: int)
     """Both walks over cohorts in order of time."""
     walk = Walk(pessimist=at.bad)
     for cohort in known:
-        walk = _step(walk, cohort, shift, at, least_events)
+        walk = step(walk, cohort, shift, at, least_events)
     return walk
 
 
-def _step(walk: Walk, cohort: Cohort, shift: Shift, at: Levels, least_events: int) -> Walk:
+def step(walk: Walk, cohort: Cohort, shift: Shift, at: Levels, least_events: int) -> Walk:
+    """Both walks after one more hour."""
     score = shift.score(cohort.events, cohort.trials)
     # no higher than the alarm: what is long over must not take as long again to be believed
     level, pessimist = min(rise(walk.level, score), at.bad), min(rise(walk.pessimist, score), at.bad)

@@ -1,4 +1,4 @@
-"""`silence`, `unsilence`, `ack`, `timeline`: what people say and ask about incidents."""
+"""`silence`, `unsilence`, `ack`, `timeline`, `false-alarms`: what people say and ask about incidents."""
 
 from typing import Annotated
 
@@ -69,3 +69,21 @@ def timeline(
     asked = invocation.of(context)
     document = timeline_view.timeline(asked, ip, since)
     emit_json(document) if asked.as_json else emit(timeline_view.timeline_text(document))
+
+
+@app.command("false-alarms", epilog=EVERYWHERE)
+def false_alarms(
+    context: typer.Context,
+    ips: Annotated[int | None, typer.Option("--ips", min=1, help="Source IPs; else as configured.")] = None,
+    messages: Annotated[
+        float | None,
+        typer.Option("--messages", min=1, help="Messages a day from each IP; else as measured."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The simulation's dice.")] = 1,
+) -> None:
+    """How many alarms a month a healthy fleet would raise under the present settings, rule by rule."""
+    from tidegate.cli import false_alarm_view  # noqa: PLC0415
+
+    asked = invocation.of(context)
+    document = false_alarm_view.false_alarm_document(asked, ips, messages, seed)
+    emit_json(document) if asked.as_json else emit(false_alarm_view.false_alarm_text(document))
