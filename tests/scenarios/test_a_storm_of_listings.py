@@ -8,9 +8,13 @@ from ipaddress import ip_address
 
 import pytest
 
+from core.incident import Severity
+from core.reading import Source
+from monitor.alerts import evidence
+from monitor.alerts.alert import Alert, AlertState
 from monitor.incidents.lifecycle import Move
 from storage import database, incidents
-from tests.unit.monitor.watching import START, Rig, clean, listed, rig, score, text_of
+from tests.unit.monitor.watching import IP, START, Rig, clean, listed, rig, score, text_of
 
 FLEET = [ip_address("198.51.100.0") + n for n in range(500)]
 TICK = 5
@@ -90,10 +94,29 @@ def several_lists(at: datetime, hour: int) -> tuple[object, ...]:
     return tuple(listed(at, zone=z) if hour % 10 < 2 else clean(at, zone=z) for z in zones)
 
 
-@pytest.mark.parametrize("flaps", [hourly_flaps, eight_hour_flaps, changing_codes, several_lists])
+def somebody_elses_alert(at: datetime, hour: int) -> tuple[object, ...]:
+    """Its words change every time, too."""
+    alert = Alert(
+        sender="prom", key="bounces", ip=IP, state=AlertState.FIRING if hour % 2 else AlertState.RESOLVED,
+        severity=Severity.WARNING, title="203.0.113.7 bounces", text=f"{hour} % bounce", until=at + timedelta(days=2),
+    )  # fmt: skip
+    return (evidence.reading(alert, at),)
+
+
+def restless_severity(at: datetime, hour: int) -> tuple[object, ...]:
+    (reading,) = somebody_elses_alert(at, 1)
+    severity = Severity.CRITICAL if hour % 2 else Severity.WARNING
+    facts = {**reading.evidence, "severity": str(severity)}  # type: ignore[attr-defined]
+    return (reading.model_copy(update={"evidence": facts, "detail": f"{hour} % bounce"}),)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "flaps",
+    [hourly_flaps, eight_hour_flaps, changing_codes, several_lists, somebody_elses_alert, restless_severity],
+)
 def test_an_ip_that_flaps_for_a_day_is_three_mails_at_most(flaps: object) -> None:
     with rig() as monitor:
-        zones = {reading.metric for reading in flaps(START, 3)}  # type: ignore[operator]
+        zones = {r.metric for r in flaps(START, 3) if r.source is Source.DNSBL}  # type: ignore[operator]
         monitor.take(*(clean(START, zone=zone) for zone in zones), score(0, 95))
         began = monitor.clock.now()
         for hour in range(24):
