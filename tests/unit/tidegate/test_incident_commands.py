@@ -10,10 +10,11 @@ import pytest
 from core.clock import SystemClock
 from core.lease import Directive, Scope
 from core.rate import Rate
-from storage import database, incidents, leases, orders
+from storage import database, incidents, leases, orders, scopes
 from storage.incidents import EventKind
 from storage.leases import LeaseChange
 from storage.orders import Order
+from storage.scopes import ScopeHour
 from tests.unit.monitor.watching import IP, OTHER_IP, Rig, clean, listed, monitor_settings, score, unknown
 from tidegate.cli import run
 
@@ -191,3 +192,36 @@ def test_the_timeline_tells_the_whole_story_in_order(desk: Desk) -> None:
 
 def test_an_ip_without_a_story_says_so(desk: Desk) -> None:
     assert "Nothing is known about 203.0.113.8 since" in desk("timeline", "203.0.113.8", "--since", "1d")
+
+
+def test_false_alarms_are_told_for_the_configured_fleet_and_for_any_other(desk: Desk) -> None:
+    document = json.loads(desk("false-alarms", "--json"))
+    assert (document["ips"], document["messages_per_ip_and_day"]) == (2, 20_000)
+    assert document["messages_origin"] == "assumed: none are on record"
+    assert {rule["rule"] for rule in document["rules"]} >= {
+        "snds-red",
+        "complaints",
+        "decrease",
+        "dnsbl-listed",
+    }
+    text = desk("false-alarms", "--ips", "1000", "--messages", "500")
+    assert "False alarms a month for 1000 source IPs, 500 messages a day each (as given):" in text
+
+
+def test_the_volume_is_the_one_on_record(desk: Desk) -> None:
+    now = SystemClock().now()
+    engine = database.open_database(desk.url)
+    database.upgrade(engine)
+    with database.session(engine) as session:
+        begin = (now - timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
+        hours = [
+            ScopeHour(
+                scope=Scope(source_ip=IP, provider="yahoo"), hour=begin + timedelta(hours=n), delivered=100
+            )
+            for n in range(48)
+        ]
+        scopes.record_hours(session, hours)
+    engine.dispose()
+    document = json.loads(desk("false-alarms", "--json"))
+    assert document["messages_origin"] == "measured in the last days"
+    assert document["messages_per_ip_and_day"] == pytest.approx(4_800 / 2 / 2, rel=0.05)
