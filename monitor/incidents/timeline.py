@@ -98,12 +98,16 @@ def _readings(stretches: Iterable[Stretch]) -> Iterable[Entry]:
     for reading, first_seen, _, _ in stretches:
         known = before.get(reading.series)
         before[reading.series] = reading
-        if reading.source is Source.REPLIES and known is not None and known.status is reading.status:
+        if known is not None and _is_same(known, reading):
             continue
-        words = f"{_name(reading)}: {_words(reading)}"
-        yield Entry(
-            first_seen, EntryKind.READING, words if known is None else f"{words}, was {_words(known)}"
-        )
+        was = "" if known is None else f", was {_words(known)}"
+        yield Entry(first_seen, EntryKind.READING, f"{_name(reading)}: {_words(reading)}{was}")
+
+
+def _is_same(one: Reading, other: Reading) -> bool:
+    if one.source is Source.REPLIES:
+        return one.status is other.status
+    return _words(one) == _words(other)
 
 
 def _name(reading: Reading) -> str:
