@@ -107,13 +107,5 @@ def given(session: Session, since: datetime) -> list[Order]:
     return [_order(row) for row in rows]
 
 
-def find(session: Session, number: int) -> Order:
-    """One order by its number. Raises NotFoundError."""
-    row = session.get(OrderRow, number)
-    if row is None:
-        raise NotFoundError(f"there is no order {number}")
-    return _order(row)
-
-
 def _order(row: OrderRow) -> Order:
     return Order.model_validate({**row.model_dump(), "kind": OrderKind[row.kind]})

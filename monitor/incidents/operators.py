@@ -1,7 +1,4 @@
-"""What operators say about incidents: a silence about a problem, or that somebody looks after it.
-
-Both end by themselves: what is silenced for ever is forgotten.
-"""
+"""What operators say about an incident: that somebody looks after it, for a while."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +12,6 @@ from storage.audit import AuditEntry
 from storage.incidents import EventKind, IncidentEvent
 from storage.orders import NewOrder, Order, OrderKind
 
-HUSHES = frozenset({OrderKind.SILENCE, OrderKind.ACKNOWLEDGE})
-
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -26,18 +21,6 @@ class Word:
     reason: str
     at: datetime
     lasts: timedelta
-
-
-def silence(session: Session, about: NewOrder) -> Order:
-    """No mail about what the order names (`orders.NewOrder.subject`) until it expires."""
-    order = orders.give(session, about)
-    where = order.source_ip or "every IP"
-    entry = AuditEntry(
-        at=order.created_at, actor=order.author, action="order.silence", subject=f"{where} {order.subject}",
-        reason=order.reason,
-    )  # fmt: skip
-    audit.append(session, entry)
-    return order
 
 
 def acknowledge(session: Session, number: int, word: Word) -> tuple[Incident, Order]:
@@ -62,16 +45,3 @@ def acknowledge(session: Session, number: int, word: Word) -> tuple[Incident, Or
     )
     audit.append(session, entry)
     return incident, order
-
-
-def take_back(session: Session, number: int, word: Word) -> Order:
-    """End a silence or an acknowledgement. Raises NotFoundError, and ConflictError for other orders."""
-    order = orders.find(session, number)
-    if order.kind not in HUSHES:
-        raise ConflictError(f"order {number} is no silence but: {order.kind}; tidegate release takes it back")
-    entry = AuditEntry(
-        at=word.at, actor=word.author, action="order.withdrawn", subject=f"order {number}",
-        reason=word.reason,
-    )  # fmt: skip
-    audit.append(session, entry)
-    return orders.withdraw(session, number, word.at)

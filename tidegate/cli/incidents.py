@@ -1,4 +1,4 @@
-"""`silence`, `unsilence`, `ack`, `timeline`, `false-alarms`: what people say and ask about incidents."""
+"""`silence`, `ack`, `timeline`, `false-alarms`: what people say and ask about incidents."""
 
 from typing import Annotated
 
@@ -6,10 +6,8 @@ import typer
 
 from tidegate.cli import invocation
 from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.leases import DryRun, For, Reason
 from tidegate.cli.output import emit, emit_json
-
-Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit and shown beside it.")]
-For = Annotated[str, typer.Option("--for", metavar="DURATION", help="For how long, like 2h.")]
 
 
 @app.command(epilog=EVERYWHERE)
@@ -23,24 +21,13 @@ def silence(
     rule: Annotated[str | None, typer.Option("--rule", help="Only this rule, like dnsbl-listed.")] = None,
     reason: Reason,
     lasts: For = "2h",
+    dry_run: DryRun = False,
 ) -> None:
     """Send no mail about something for a while. Limits are set all the same."""
     from tidegate.cli import hushes  # noqa: PLC0415 - keeps --help fast
 
-    hushes.silence(invocation.of(context), hushes.Wish(target, provider, rule, reason, lasts))
-
-
-@app.command(epilog=EVERYWHERE)
-def unsilence(
-    context: typer.Context,
-    *,
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="As tidegate show silences lists it.")],
-    reason: Reason,
-) -> None:
-    """End a silence or an acknowledgement before its time."""
-    from tidegate.cli import hushes  # noqa: PLC0415
-
-    hushes.take_back(invocation.of(context), number, reason)
+    terms = hushes.Terms(reason, lasts, dry_run)
+    hushes.silence(invocation.of(context), hushes.Target(target, provider, rule), terms)
 
 
 @app.command(epilog=EVERYWHERE)

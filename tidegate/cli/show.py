@@ -155,16 +155,6 @@ def incidents(
     emit_json(document) if asked.as_json else emit(monitor_view.incidents_text(document))
 
 
-@show.command("silences", epilog=EVERYWHERE)
-def silences(context: typer.Context) -> None:
-    """Silences and acknowledgements in force: by whom, why, until when."""
-    from tidegate.cli import hushes  # noqa: PLC0415
-
-    asked = invocation.of(context)
-    document = hushes.hushes(asked)
-    emit_json(document) if asked.as_json else emit(hushes.hushes_text(document))
-
-
 @show.command("sources", epilog=EVERYWHERE)
 def sources(context: typer.Context) -> None:
     """Reputation sources: state, since when, last good answer, error share, why.
