@@ -123,6 +123,8 @@ class Watcher:
         settled = coverage.settled_when(self._settings.detection.dnsbl)
         for reading in coverage.before(session, collected.readings, settled):
             readings.record(session, reading)
+        if not collected.coverage:
+            return collected.readings
         open_series = [(i.ip, i.source, i.metric) for i in incidents.open_incidents(session)]
         summed_up = coverage.readings_of(session, collected, settled, open_series)
         return [*collected.readings, *summed_up]
