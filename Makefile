@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= config.yaml
 
-.PHONY: demo run test check bench torture detection lock setup
+.PHONY: demo run test check bench torture detection evaluate lock setup
 
 setup: .venv/ready
 
@@ -40,5 +40,8 @@ torture: setup
 detection: setup
 	$(BIN)/python bench/detection.py > docs/detection.md
 
+evaluate: setup
+	$(BIN)/tidegate evaluate --output docs/evaluation.md $(EVALUATE_ARGS)
+
 lock:
-	$(BIN)/pip-compile --quiet --extra lab --extra dev --extra bench --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --extra lab --extra evaluate --extra dev --extra bench --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml

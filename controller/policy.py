@@ -2,8 +2,8 @@
 
 The level is a share of the base rate. A cap lowers it to its value, a cut multiplies it, and the smallest
 wins, so that the order of simultaneous signals cannot matter. When all is quiet for the cool-down, the level
-climbs by ×1.5 a step up to 0.7 × where it last fell from, then by 4 % of the base: it never snaps back
-(control.md 2.2; returning at once makes hundreds of stop-and-go reversals, 2.4).
+climbs by ×1.5 a step up to 0.7 × where it last fell from, then by 4 % of the base or ×1.1: it never snaps
+back (control.md 2.2; returning at once makes hundreds of stop-and-go reversals, see docs/evaluation.md).
 """
 
 from collections.abc import Sequence
@@ -113,7 +113,8 @@ def _moved(
     waits = _waits(state, evidence, now, settings)
     if waits is not None:
         return state, waits
-    return _raised(state, min(ceiling, 1.0), now, settings)
+    raised, move = _raised(state, min(ceiling, 1.0), now, settings)
+    return _granted(raised, evidence.best_hour, base, settings), move
 
 
 def _is_fresh(signal: Signal, state: ScopeState) -> bool:
@@ -223,11 +224,21 @@ def _raised(
     return state.model_copy(update=changes), Move.RAISED
 
 
+def _granted(state: ScopeState, best_hour: int | None, base: Base, settings: RecoverySettings) -> ScopeState:
+    """The state that remembers what this step lets flow: a quieter day must not take it away again."""
+    if not state.is_throttled or best_hour is None:
+        return state
+    bound = max(state.bottom, settings.doubling * best_hour / base.per_hour)
+    return state.model_copy(update={"bottom": min(state.level, bound)})
+
+
 def next_level(level: float, threshold: float, settings: RecoverySettings) -> float:
-    """One step up: ×1.5 while that stays within the threshold, else + 4 % of the base, at most 1."""
+    """One step up: ×1.5 while that stays within the threshold, else + 4 % of the base or ×1.1; at most 1."""
     quick = level * settings.factor
+    # near the floor 4 % of the base would treble the rate, where care is what is asked for
+    slow = min(level + settings.increment, level * settings.slow_factor)
+    raised = quick if quick <= threshold else slow
     # a level a rounding error below 1 is 1
-    raised = quick if quick <= threshold else level + settings.increment
     return 1.0 if raised > 1 - 1e-9 else raised
 
 

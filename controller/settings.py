@@ -143,6 +143,12 @@ class RecoverySettings(Settings):
         0.7, description="The threshold: this share of the level at which the last cut happened (ssthresh)."
     )
     increment: Level = Field(0.04, description="Above the threshold a step adds this share of the base rate.")
+    slow_factor: float = Field(
+        1.1,
+        gt=1,
+        description="Above the threshold a step multiplies the level by this at most: with 4 % of the base "
+        "alone a rate near the floor would treble, and be cut again (`make evaluate`, single parts).",
+    )
     min_deliveries: Count = Field(10, description="Deliveries that prove a level before the next step.")
     doubling: float = Field(
         2.0,

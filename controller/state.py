@@ -36,9 +36,9 @@ class ScopeState(BaseModel):
     `level` is one number for caps and cuts alike, so that nothing jumps when a cap ends: it stays where it
     was held and climbs from there. `last_cut_at` is when the last tightening took effect: evidence whose
     activity ended before does not tighten again. `cut_from` and `cut_at` describe the last cut by factors,
-    so that a worse signal within the dwell deepens it and does not compound. `bottom` is the level that the
-    recovery started from. `announced` rates are those that were last told; `advised` is the last advice
-    about a protected scope.
+    so that a worse signal within the dwell deepens it and does not compound. `bottom` is the level whose rate
+    the recovery has granted so far. `announced` rates are those that were last told; `advised` is the last
+    advice about a protected scope.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -120,26 +120,28 @@ class SenderScoreCollector:
             scores = await _Round(resolver, self._settings).of(asked)
         finally:
             await resolver.aclose()
-        readings = [self._reading(ip, scores[ip], now) for ip in asked]
+        readings = [reading(ip, scores[ip], now, self._settings) for ip in asked]
         return Collected(self.name, readings, [outcome(list(scores.values()))])
 
     async def aclose(self) -> None:
         """Nothing is held between rounds."""
 
-    def _reading(self, ip: IpAddress, score: Score, now: datetime) -> Reading:
-        day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return Reading(
-            ip=ip,
-            source=Source.SENDER_SCORE,
-            period_start=day,
-            period_end=day + timedelta(days=1),
-            observed_at=now,
-            status=score.status,
-            quality=score.quality,
-            value=score.value,
-            detail=score.detail,
-            evidence={"zone": self._settings.zone, "answer": score.said.value},
-        )
+
+def reading(ip: IpAddress, score: Score, now: datetime, settings: SenderScoreSettings) -> Reading:
+    """One IP's score as the reading for the present UTC day."""
+    day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Reading(
+        ip=ip,
+        source=Source.SENDER_SCORE,
+        period_start=day,
+        period_end=day + timedelta(days=1),
+        observed_at=now,
+        status=score.status,
+        quality=score.quality,
+        value=score.value,
+        detail=score.detail,
+        evidence={"zone": settings.zone, "answer": score.said.value},
+    )
 
 
 class _Round:

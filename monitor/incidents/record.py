@@ -54,38 +54,30 @@ def _past(session: Session, finding: Finding, known: Incident | None, now: datet
     return Past(flips_of(recent, now), said)
 
 
-def _open(session: Session, finding: Finding, now: datetime) -> Incident:
-    opened = incidents.open_incident(
-        session,
-        NewIncident(
-            fingerprint=finding.fingerprint,
-            kind=finding.kind,
-            ip=finding.ip,
-            source=finding.source,
-            metric=finding.metric,
-            rule=finding.rule,
-            severity=finding.severity,
-            tier=finding.tier,
-            provider=finding.provider,
-            title=finding.title,
-            summary=finding.summary,
-            evidence=finding.evidence,
-            evidence_end=finding.evidence_end,
-            opened_at=now,
-        ),
+def new_incident(finding: Finding, now: datetime) -> NewIncident:
+    """The incident that a finding opens."""
+    return NewIncident(
+        fingerprint=finding.fingerprint,
+        kind=finding.kind,
+        ip=finding.ip,
+        source=finding.source,
+        metric=finding.metric,
+        rule=finding.rule,
+        severity=finding.severity,
+        tier=finding.tier,
+        provider=finding.provider,
+        title=finding.title,
+        summary=finding.summary,
+        evidence=finding.evidence,
+        evidence_end=finding.evidence_end,
+        opened_at=now,
     )
-    notice = Notice(incident=opened.number, lead=opened.number, baseline=finding.baseline)
-    notices.save(session, notice)
-    if finding.summary not in {"", finding.title}:  # what it said first outlives what it says later
-        line = IncidentEvent(number=opened.number, at=now, kind=EventKind.NOTED, text=finding.summary)
-        incidents.append_event(session, line)
-    return opened
 
 
-def _change(session: Session, known: Incident, finding: Finding, action: Action, now: datetime) -> Incident:
+def changed(known: Incident, finding: Finding, now: datetime) -> Incident:
+    """The incident after a finding about it; the title stays: it is the subject of a thread of mail."""
     kept: dict[str, Any] = {FLAPPING: True} if known.evidence.get(FLAPPING) else {}
-    # the title stays: it is the subject of a thread of mail
-    changed = known.model_copy(
+    return known.model_copy(
         update={
             "severity": finding.severity,
             "tier": finding.tier,
@@ -96,9 +88,22 @@ def _change(session: Session, known: Incident, finding: Finding, action: Action,
             "updated_at": now,
         }
     )
+
+
+def _open(session: Session, finding: Finding, now: datetime) -> Incident:
+    opened = incidents.open_incident(session, new_incident(finding, now))
+    notice = Notice(incident=opened.number, lead=opened.number, baseline=finding.baseline)
+    notices.save(session, notice)
+    if finding.summary not in {"", finding.title}:  # what it said first outlives what it says later
+        line = IncidentEvent(number=opened.number, at=now, kind=EventKind.NOTED, text=finding.summary)
+        incidents.append_event(session, line)
+    return opened
+
+
+def _change(session: Session, known: Incident, finding: Finding, action: Action, now: datetime) -> Incident:
     kind = _KINDS.get(action.move, EventKind.UPDATED)
     text = "" if action.move is Move.REFRESH else action.reason
-    return incidents.update_incident(session, changed, kind=kind, text=text)
+    return incidents.update_incident(session, changed(known, finding, now), kind=kind, text=text)
 
 
 def _mark(session: Session, incident: Incident, action: Action, now: datetime) -> Incident:

@@ -1,12 +1,12 @@
 from datetime import timedelta
 
 import pytest
-from controller_world import BASE, DAY, HOUR, MINUTE, NOON, cap, decide, replies, run
+from controller_world import BASE, DAY, HOUR, MINUTE, NOON, SETTINGS, cap, decide, replies, run
 
 from controller.base import Base
 from controller.evidence import Effect, Signal
 from controller.hand import Hand
-from controller.policy import Move
+from controller.policy import Move, next_level
 from controller.state import REST, ScopeState
 from core.rate import UNLIMITED, Rate
 
@@ -50,6 +50,13 @@ def test_after_the_cause_ends_the_rate_climbs_step_by_step_and_never_snaps_back(
     ]  # fmt: skip
     assert moves[-1][1] is Move.RECOVERED
     assert not free.is_throttled
+
+
+def test_near_the_floor_a_careful_step_is_a_tenth_and_not_4_percent_of_the_base() -> None:
+    """A scope that was cut again at 4 % must not leap back over the limit that it has just met."""
+    assert next_level(0.028, 0.028, SETTINGS.recovery) == pytest.approx(0.0308)
+    assert next_level(0.4, 0.3, SETTINGS.recovery) == pytest.approx(0.44)
+    assert next_level(0.8, 0.3, SETTINGS.recovery) == pytest.approx(0.84)
 
 
 def test_the_first_step_waits_for_two_quiet_hours_after_the_last_alarm() -> None:
@@ -199,3 +206,19 @@ def test_next_step_is_when_the_level_really_rises() -> None:
     assert promised is not None
     assert decide(state, now=promised - timedelta(seconds=1)).move is not Move.RAISED
     assert decide(state, now=promised).move is Move.RAISED
+
+
+def test_a_quieter_day_does_not_take_back_what_recovery_has_granted() -> None:
+    """The doubling rule bounds growth: while nothing is wrong, the rate only rises."""
+    state = decide(signals=[cap(0.1)]).state
+    rates, now = [], NOON
+    for hour in range(32):
+        now = NOON + hour * HOUR
+        best_hour = 300 if hour < 18 else 20
+        decision = decide(state, now=now, best_hour=best_hour)
+        state = decision.state
+        assert decision.want is not None
+        rates.append(decision.want.per_hour)
+    assert rates == sorted(rates)
+    assert rates[20] > 2 * 20
+    assert rates[16] <= 2 * 300

@@ -116,7 +116,7 @@ def test_the_level_never_rises_by_more_than_one_step(story: list) -> None:
         now += look[0] * MINUTE
         after = decision.state.level
         if after > level:
-            assert after <= max(level * SETTINGS.recovery.factor, level + SETTINGS.recovery.increment) + 1e-9
+            assert after <= level * SETTINGS.recovery.factor + 1e-9
             assert now - risen_at >= SETTINGS.recovery.step
             risen_at = now
         level = after
