@@ -25,6 +25,7 @@ from monitor.detection.finding import Finding
 from monitor.incidents import record
 from monitor.incidents.lifecycle import Move
 from monitor.notifications import announce
+from monitor.notifications.routing import Background
 from monitor.settings import MonitorSettings
 from storage import database, incidents, readings
 from storage import health as stored_health
@@ -69,10 +70,13 @@ class WatchResult:
 class Watcher:
     """The monitor's doer. `take` after every round of a collector, `tick` every few seconds."""
 
-    def __init__(self, engine: Engine, clock: Clock, settings: MonitorSettings) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, settings: MonitorSettings, background: Background | None = None
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._settings = settings
+        self._background = background or Background()
         self._watching_since = clock.now()
         self._blind_checked: datetime | None = None
 
@@ -84,7 +88,7 @@ class Watcher:
             touched = _record(session, collected.readings)
             findings = [f for one in touched for f in self._judge(session, one)]
             changes = self._apply(session, findings, now)
-            mails = announce.announce(session, now, self._settings.notifications)
+            mails = self._announce(session, now)
         _log(changes)
         return WatchResult(_look_again(findings), changes, mails)
 
@@ -94,9 +98,12 @@ class Watcher:
         with database.session(self._engine) as session:
             changes = self._apply(session, self._look_for_silence(session, now), now)
             changes += self._apply(session, self._look_for_ends(session, now), now)
-            mails = announce.announce(session, now, self._settings.notifications)
+            mails = self._announce(session, now)
         _log(changes)
         return WatchResult(changes=changes, mails=mails)
+
+    def _announce(self, session: Session, now: datetime) -> int:
+        return announce.announce(session, now, self._settings.notifications, self._background)
 
     def _judge(self, session: Session, touched: "Touched") -> list[Finding]:
         ip, source, metric = touched.series

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from core.address import IpAddress, parse_ip
 from core.lease import Directive, Scope
@@ -14,12 +14,14 @@ from storage.tables import LeaseChangeRow
 class LeaseChange(BaseModel):
     """One change of one lease; `before` or `after` None: there was or is none.
 
-    `mode` is the controller's mode at the time (observe, advise, enforce): only enforced ones took effect.
-    `undo` is the command that takes it back; `expires_at` is when the lease runs out unless it is renewed.
+    `number` grows in the order of recording, once the change is stored. `mode` is the controller's mode at
+    the time (observe, advise, enforce): only enforced ones took effect. `undo` is the command that takes it
+    back; `expires_at` is when the lease runs out unless it is renewed.
     """
 
     model_config = ConfigDict(frozen=True)
 
+    number: int = 0
     lease_key: str
     scope: Scope
     directive: Directive
@@ -67,6 +69,13 @@ def lease_history(session: Session, since: datetime, ip: IpAddress | None = None
     return [_change(row) for row in rows]
 
 
+def newest(session: Session) -> int:
+    """The number of the change that was recorded last; 0 before the first."""
+    return session.exec(select(func.max(LeaseChangeRow.id))).one() or 0
+
+
 def _change(row: LeaseChangeRow) -> LeaseChange:
     scope = Scope(source_ip=parse_ip(row.source_ip), provider=row.provider)
-    return LeaseChange.model_validate({**row.model_dump(exclude={"id", "source_ip"}), "scope": scope})
+    return LeaseChange.model_validate(
+        {**row.model_dump(exclude={"id", "source_ip"}), "number": row.id, "scope": scope}
+    )

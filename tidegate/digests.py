@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 
 from core.clock import Clock
 from monitor.digest import mail
-from monitor.digest.settings import DigestRecipient, DigestSettings
+from monitor.digest.settings import DigestSettings
+from monitor.notifications.settings import Recipient
 from monitor.settings import MonitorSettings
 from storage import database
 from tidegate.jobs import Jobs
@@ -20,7 +21,7 @@ def by_zone(settings: MonitorSettings) -> dict[str, DigestSettings]:
 
     A reader's week is over when it is over where they live, so each zone has its own moment.
     """
-    readers: dict[str, list[DigestRecipient]] = defaultdict(list)
+    readers: dict[str, list[Recipient]] = defaultdict(list)
     for reader in mail.readers(settings.digest, settings.notifications):
         readers[str(reader.time_zone or settings.digest.time_zone)].append(reader)
     return {zone: settings.digest.model_copy(update={"recipients": found}) for zone, found in readers.items()}

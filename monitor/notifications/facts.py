@@ -1,6 +1,6 @@
 """Everything that a mail about incidents rests on, read from storage at one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from core.rate import Rate
 from core.reading import Quality, Reading, Status
 from monitor.detection.detect import HISTORY
 from monitor.incidents.telling import Mailing
+from monitor.notifications.ramp import STANDARD, Ramp
 from storage import incidents, leases, readings, scopes
 from storage.leases import LeaseChange
 
@@ -57,9 +58,11 @@ class Facts:
     watched: int = 0
     cost: Cost = Cost()
     bases: Mapping[Scope, Rate] = field(default_factory=dict)
+    thresholds: Mapping[Scope, float] = field(default_factory=dict)
+    ramp: Ramp = STANDARD
 
 
-def gather(session: Session, mailing: Mailing, now: datetime) -> Facts:
+def gather(session: Session, mailing: Mailing, now: datetime, ramp: Ramp = STANDARD) -> Facts:
     """Read what the mail needs."""
     members = [account.incident for account in mailing.members]
     ips = list(dict.fromkeys(i.ip for i in members if i.ip is not None))
@@ -79,7 +82,9 @@ def gather(session: Session, mailing: Mailing, now: datetime) -> Facts:
         elsewhere=tuple(i for i in incidents.open_incidents(session) if i.number not in mine),
         watched=len({r.ip for r in readings.latest(session)}),
         cost=_cost(session, ips, since),
-        bases=_bases(session, ips),
+        bases={scope: Rate.from_per_hour(base) for scope, base in _remembered(session, ips, "base")},
+        thresholds=dict(_remembered(session, ips, "threshold")),
+        ramp=ramp,
     )
 
 
@@ -113,13 +118,12 @@ def _cost(session: Session, ips: list[IpAddress], since: datetime) -> Cost:
     )
 
 
-def _bases(session: Session, ips: list[IpAddress]) -> dict[Scope, Rate]:
-    """What flowed before the controller held a scope back, where its memory of the scope says so."""
-    documents = {s: d for s, d in scopes.load_states(session).items() if s.source_ip in ips}
-    known = {scope: document.get("base") for scope, document in documents.items()}
-    return {
-        s: Rate.from_per_hour(base) for s, base in known.items() if isinstance(base, int | float) and base > 0
-    }
+def _remembered(session: Session, ips: list[IpAddress], name: str) -> Iterator[tuple[Scope, float]]:
+    """A number of the controller's memory: `base`, what flowed before it held a scope back, `threshold`."""
+    for scope, document in scopes.load_states(session).items():
+        number = document.get(name)
+        if scope.source_ip in ips and isinstance(number, int | float) and number > 0:
+            yield scope, number
 
 
 def is_about_ips(facts: Facts) -> bool:

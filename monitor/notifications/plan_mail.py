@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from core.text import printable
-from monitor.notifications import letter, render, wording
-from monitor.notifications.announce import STREAM
+from monitor.notifications import letter, render, routing, wording
+from monitor.notifications.compose import STREAM
 from monitor.notifications.letter import Envelope, RenderedMail, Thread
 from monitor.notifications.settings import NotificationSettings
 from monitor.notifications.views import PlannedChange, PlanView
@@ -32,7 +32,7 @@ def plan_mail(
     )
     html, text = render.plan(view, letter.subject_of(thread), FOOTER)
     headers = {"X-Tidegate-State": "plan", "X-Tidegate-Severity": str(view.tone)}
-    recipients = tuple(settings.recipients)
+    recipients = tuple(one.address for one in routing.mail_readers(settings))
     around = Envelope(settings.sender, recipients, settings.reply_to, STREAM, now, headers)
     return letter.assemble(thread, around, html, text)
 
@@ -41,10 +41,11 @@ def put_plan(
     session: Session, changes: Sequence[PlannedChange], now: datetime, settings: NotificationSettings
 ) -> bool:
     """Put the plan into the outbox; False when there is nothing or nobody to tell, or it was told."""
-    if not changes or not settings.enabled or not settings.recipients:
+    readers = routing.mail_readers(settings)
+    if not changes or not settings.enabled or not readers:
         return False
     mail = plan_mail(changes, now, settings)
-    new = [outbox.put(session, _row(mail, recipient, now)) for recipient in settings.recipients]
+    new = [outbox.put(session, _row(mail, one.address, now)) for one in readers]
     return any(new)
 
 

@@ -8,7 +8,8 @@ from core.clock import Clock, SystemClock
 from core.errors import OperatorError
 from monitor.digest import mail as digest_mail
 from monitor.digest.week import Week, parse_week
-from monitor.notifications import rehearsal
+from monitor.notifications import rehearsal, routing
+from monitor.notifications.samples import Scenario
 from monitor.notifications.sender import Sender
 from monitor.settings import MonitorSettings
 from storage import database, outbox
@@ -53,13 +54,15 @@ def send_digest(asked: Invocation) -> int:
 def rehearse(asked: Invocation, scenario: str) -> int:
     """Send a test mail to every recipient. Exit code 1 when one did not go out."""
     try:
-        wanted = rehearsal.Scenario(scenario)
+        wanted = Scenario(scenario)
     except ValueError:
-        known = ", ".join(rehearsal.Scenario)
+        known = ", ".join(Scenario)
         raise UsageError(f"there is no scenario {scenario!r}; write one of {known}") from None
     engine, clock, settings = _open(asked)
-    if not settings.notifications.recipients and wanted is not rehearsal.Scenario.DIGEST:
-        raise OperatorError("nobody is told about incidents: add recipients under monitor.notifications")
+    if not routing.everybody(settings.notifications) and wanted is not Scenario.DIGEST:
+        raise OperatorError(
+            "nobody is told about incidents: add recipients or routes under monitor.notifications"
+        )
     now = clock.now()
     rehearsal.rehearse(engine, wanted, now, settings.notifications, settings.digest)
     return _deliver(asked, engine, clock, settings, f"test:{wanted.value}:{now.isoformat()}:")

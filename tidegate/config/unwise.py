@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tidegate.config import notifying
 from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
 from tidegate.config.web import is_open_to_all
@@ -18,8 +19,8 @@ def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     lists, monitor = sections.get("ip_lists"), sections.get("monitor")
     if lists is not None and not any(lists.values()):
         yield ("ip-lists",), "there is no source IP, so nothing is watched"
-    elif monitor is not None and monitor.notifications.enabled and not monitor.notifications.recipients:
-        yield ("monitor", "notifications", "recipients"), "nobody is told about incidents: add recipients"
+    elif monitor is not None:
+        yield from notifying.unwise(monitor.notifications)
     controller, engine = sections.get("controller"), sections.get("engine")
     if lists and engine is not None and not any(one.source_ips for one in engine.virtual_mtas.values()):
         yield (

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from core.errors import OperatorError
 from monitor.digest import figures, png
 from monitor.digest import mail as digest_mail
-from monitor.digest.settings import DigestRecipient, DigestSettings
+from monitor.digest.settings import DigestSettings
 from monitor.digest.week import Week, last_week, parse_week
+from monitor.notifications.settings import Recipient
 from storage import database
 from tests.unit.monitor.watching import (
     IP,
@@ -108,7 +109,7 @@ def test_the_picture_is_inline_and_has_words() -> None:
 
 
 def test_each_reader_gets_one_digest_a_week_in_their_own_zone() -> None:
-    kiritimati = DigestRecipient(address="far@example.com", time_zone=ZoneInfo("Pacific/Kiritimati"))
+    kiritimati = Recipient(address="far@example.com", time_zone=ZoneInfo("Pacific/Kiritimati"))
     settings = DigestSettings(recipients=["near@example.com", kiritimati])
     now = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # Monday there already, Sunday here
     with rig(start=START - timedelta(days=9)) as monitor:

@@ -11,7 +11,7 @@ import pytest
 from core.lease import Directive, Scope
 from core.rate import Rate
 from monitor.notifications import render
-from monitor.notifications.deeds import rates_up
+from monitor.notifications.ramp import Ramp, climb
 from storage import database, incidents, leases, scopes
 from storage.incidents import EventKind, IncidentEvent
 from storage.leases import LeaseChange
@@ -98,6 +98,23 @@ def test_a_look_that_began_before_the_incident_and_acted_on_it_is_in_the_mail() 
     assert "1300/h" not in said
 
 
+def test_an_update_tells_what_was_recorded_after_the_mail_though_it_began_before() -> None:
+    with rig() as monitor:
+        monitor.take(clean(monitor.clock.now()))
+        for wait in (3600, 30):
+            monitor.clock.advance(wait)
+            monitor.take(listed(monitor.clock.now()))
+        monitor.later(seconds=61)
+        monitor.clock.advance(2)
+        _cut(monitor, "1200/h", "300/h", "enforce", timedelta(seconds=70), "INC-1")
+        monitor.later(minutes=20)
+        _first, update = monitor.mails()
+    said = flat(text_of(update))
+    assert "1200/h -> 300/h" in said
+    assert "controller: 203.0.113.7 to all providers: 1200/h to 300/h" in said
+    assert "opened:" not in said
+
+
 def test_all_mails_of_one_incident_are_one_thread() -> None:
     with rig() as monitor:
         first, update, resolved = story(monitor)
@@ -133,7 +150,7 @@ def test_the_resolved_mail_has_the_duration_the_cost_and_the_timetable() -> None
     assert "Over after 7h 22min" in resolved
     assert "Lowest limit: 100/h to all providers." in resolved
     assert re.findall(r"(?<!to )all providers: (\d+/h)", resolved) == [
-        "150/h", "225/h", "337/h", "506/h", "759/h", "1139/h", "1200/h",
+        "150/h", "225/h", "337/h", "759/h", "903/h", "1200/h",
     ]  # fmt: skip
 
 
@@ -247,13 +264,16 @@ def test_connection_rates_are_shown_and_do_not_pass_for_mail_rates() -> None:
 @pytest.mark.parametrize(
     ("start", "goal", "steps"),
     [
-        ("300/h", "1200/h", ["450/h", "675/h", "1012/h", "1200/h"]),
+        ("300/h", "1000/h", ["450/h", "675/h", "875/h", "1000/h"]),
         ("1200/h", "1200/h", []),
         ("10/h", "unlimited", []),
     ],
 )
-def test_the_timetable_is_times_one_and_a_half(start: str, goal: str, steps: list[str]) -> None:
-    assert [str(rate) for rate in rates_up(Rate.parse(start), Rate.parse(goal))] == steps
+def test_the_timetable_is_quick_up_to_the_threshold_and_slow_above(
+    start: str, goal: str, steps: list[str]
+) -> None:
+    ramp = Ramp(increment=0.2)
+    assert [str(rate) for rate in climb(Rate.parse(start), Rate.parse(goal), ramp)] == steps
 
 
 def test_links_in_advice_are_links_and_the_rest_is_escaped() -> None:

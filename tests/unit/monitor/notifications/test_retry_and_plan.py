@@ -4,8 +4,9 @@ import pytest
 
 from core.duration import format_duration
 from monitor.notifications.plan_mail import plan_mail, put_plan
-from monitor.notifications.rehearsal import Scenario, rehearse, sample
+from monitor.notifications.rehearsal import rehearse, sample
 from monitor.notifications.retry import Blame, GiveUp, Retry, after_failure
+from monitor.notifications.samples import Scenario
 from monitor.notifications.settings import NotificationSettings
 from monitor.notifications.views import PlannedChange
 from storage import database, outbox
