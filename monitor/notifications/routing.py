@@ -13,7 +13,7 @@ from monitor.notifications.settings import (
     NotificationSettings,
     OutsideHours,
     Recipient,
-    RouteSettings,
+    NotificationRoute,
 )
 
 MAIL = ""
@@ -51,9 +51,9 @@ class Due:
     not_before: datetime
 
 
-def routes(settings: NotificationSettings) -> list[RouteSettings]:
+def routes(settings: NotificationSettings) -> list[NotificationRoute]:
     """Every route; the recipients that are named directly have one of their own for everything."""
-    direct = RouteSettings(recipients=settings.recipients)
+    direct = NotificationRoute(recipients=settings.recipients)
     return [*([direct] if settings.recipients else []), *settings.routes.values()]
 
 
@@ -91,7 +91,7 @@ def audience(
     return list(found.values())
 
 
-def is_for(route: RouteSettings, incidents: Iterable[Incident], background: Background) -> bool:
+def is_for(route: NotificationRoute, incidents: Iterable[Incident], background: Background) -> bool:
     """Whether a route takes one of these, by list and severity."""
     return any(
         _covers(route, one, background) and one.severity.rank >= route.minimum_severity.rank
@@ -99,7 +99,7 @@ def is_for(route: RouteSettings, incidents: Iterable[Incident], background: Back
     )
 
 
-def readers(route: RouteSettings, settings: NotificationSettings) -> list[Reader]:
+def readers(route: NotificationRoute, settings: NotificationSettings) -> list[Reader]:
     """Whom a route leads to. Alertmanagers are not among them: they are told all the time."""
     default = route.time_zone or settings.time_zone
     people = [
@@ -130,12 +130,12 @@ def names(due: Sequence[Due]) -> str:
     return ", ".join(one.reader.address for one in due)
 
 
-def _covers(route: RouteSettings, incident: Incident, background: Background) -> bool:
+def _covers(route: NotificationRoute, incident: Incident, background: Background) -> bool:
     return not route.ip_lists or not background.lists_of(incident.ip).isdisjoint(route.ip_lists)
 
 
 def _moment(
-    route: RouteSettings, zone: ZoneInfo, loudest: Severity, now: datetime, *, is_told: bool
+    route: NotificationRoute, zone: ZoneInfo, loudest: Severity, now: datetime, *, is_told: bool
 ) -> datetime | None:
     """When a route may be used: now, when its hours begin, or not at all."""
     if route.hours is None or route.hours.contain(now, zone):

@@ -75,7 +75,7 @@ class OutsideHours(StrEnum):
     SKIP = "skip"
 
 
-class RouteSettings(Settings):
+class NotificationRoute(Settings):
     """Who is told about what, and when. Every route that fits is used."""
 
     ip_lists: list[str] = Field(
@@ -122,7 +122,7 @@ class NotificationSettings(Settings):
     recipients: list[MailAddress | Recipient] = Field(
         default=[], description="Who gets mail about every incident, at any hour."
     )
-    routes: dict[str, RouteSettings] = Field(
+    routes: dict[str, NotificationRoute] = Field(
         default={}, description="Name to who else is told: by IP list, severity and hours."
     )
     channels: ChannelSettings = Field(default=ChannelSettings(), description="Ways other than mail.")

@@ -31,7 +31,7 @@ _IP_LISTS = """\
 #> transactional:
 #>   - {address: 203.0.113.8, bind: 10.0.0.8}"""
 _NAMES = {
-    "RouteSettings": "on-call",
+    "NotificationRoute": "on-call",
     "routes": "example.com",
     "providers": "microsoft",
     "domains": "example.com",
