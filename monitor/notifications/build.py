@@ -7,7 +7,7 @@ from typing import Any
 from core.incident import Incident, IncidentKind, Rule
 from core.text import printable
 from monitor.incidents.telling import Account, Why
-from monitor.notifications import advice, deeds, wording
+from monitor.notifications import advice, chart, deeds, wording
 from monitor.notifications.facts import Facts, Move, is_about_ips
 from monitor.notifications.settings import NotificationSettings
 from monitor.notifications.views import Exhibit, IncidentView, Member, Row
@@ -83,6 +83,9 @@ class _Build:
             link=self._link(),
             resolution=deeds.resolution(self.facts, self.settings.time_zone) if over else None,
             also_open=self._also_open(),
+            chart=None
+            if mailing.why is Why.BASELINE
+            else chart.chart(self.facts, self._topic, self.settings.time_zone),
             test=test,
         )
 
@@ -92,9 +95,7 @@ class _Build:
 
     @property
     def _topic(self) -> Incident:
-        """The worst of those that are still open: what is to be done is done about it."""
-        still = [m.incident for m in self.facts.mailing.members if m.is_open]
-        return max(still, key=lambda i: (i.severity.rank, -i.number), default=self._lead)
+        return self.facts.topic
 
     def _heading(self) -> str:
         if self.facts.mailing.why is Why.BASELINE:

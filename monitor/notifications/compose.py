@@ -6,13 +6,14 @@ from datetime import datetime
 from sqlmodel import Session
 
 from monitor.incidents.telling import Mailing, Why
-from monitor.notifications import build, bulletin, facts, letter, render
+from monitor.notifications import build, bulletin, chart_png, facts, letter, render
 from monitor.notifications.bulletin import Bulletin
-from monitor.notifications.letter import Envelope, RenderedMail, Thread
+from monitor.notifications.letter import Envelope, Picture, RenderedMail, Thread
 from monitor.notifications.routing import Background
 from monitor.notifications.settings import NotificationSettings
 
 STREAM = "alerts"
+CHART = render.CHART
 FOOTER = "To get fewer, raise notifications.minimum-severity in the configuration."
 _HERE = Background()
 
@@ -62,7 +63,8 @@ def draft(
     }
     if test:
         headers["X-Tidegate-Test"] = "yes"
-    envelope = Envelope(settings.sender, (), settings.reply_to, STREAM, now, headers)
+    pictures = (Picture(CHART, chart_png.draw(view.chart)),) if view.chart else ()
+    envelope = Envelope(settings.sender, (), settings.reply_to, STREAM, now, headers, pictures)
     key = letter.message_id(thread, thread.ordinal, settings.sender).strip("<>")
     return Draft(thread, envelope, html, text, bulletin.of(mailing, view, thread, key, now))
 

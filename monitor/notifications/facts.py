@@ -20,6 +20,9 @@ from storage.leases import LeaseChange
 SHOWN_IPS = 5
 """A mail about more IPs than this shows the readings of the first ones only: it must fit a screen."""
 
+TRAIL = 400
+"""So many answers of one series are drawn: more than two weeks of hourly ones."""
+
 ONE_LOOK = timedelta(minutes=10)
 """Longer than any look of the controller lasts."""
 
@@ -60,6 +63,12 @@ class Facts:
     bases: Mapping[Scope, Rate] = field(default_factory=dict)
     thresholds: Mapping[Scope, float] = field(default_factory=dict)
     ramp: Ramp = STANDARD
+    trail: tuple[Reading, ...] = ()
+
+    @property
+    def topic(self) -> Incident:
+        """The worst of those that are still open: what is to be done is done about it."""
+        return topic_of(self.mailing)
 
 
 def gather(session: Session, mailing: Mailing, now: datetime, ramp: Ramp = STANDARD) -> Facts:
@@ -85,7 +94,20 @@ def gather(session: Session, mailing: Mailing, now: datetime, ramp: Ramp = STAND
         bases={scope: Rate.from_per_hour(base) for scope, base in _remembered(session, ips, "base")},
         thresholds=dict(_remembered(session, ips, "threshold")),
         ramp=ramp,
+        trail=tuple(_trail(session, topic_of(mailing))),
     )
+
+
+def topic_of(mailing: Mailing) -> Incident:
+    """The worst open member; the one that leads when all is over."""
+    still = [m.incident for m in mailing.members if m.is_open]
+    return max(still, key=lambda i: (i.severity.rank, -i.number), default=mailing.lead.incident)
+
+
+def _trail(session: Session, topic: Incident) -> list[Reading]:
+    if topic.ip is None:
+        return []
+    return readings.history(session, topic.ip, topic.source, topic.metric, TRAIL)
 
 
 def _changes(session: Session, ip: IpAddress, since: datetime, members: list[Incident]) -> list[LeaseChange]:

@@ -7,6 +7,7 @@ from typing import Final
 from core.rate import Rate
 
 _MOST: Final = 200
+_WHOLE: Final = 1 - 1e-9
 _SHOWN_SHARES: Final = (0.25, 0.5, 0.75, 1.0)
 _FIRST: Final = 3
 
@@ -50,11 +51,11 @@ def climb(start: Rate, base: Rate, ramp: Ramp, threshold: float | None = None) -
         return []
     bound = ramp.threshold if threshold is None else threshold
     level, steps = start.per_hour / base.per_hour, list[Rate]()
-    while level < 1 and len(steps) < _MOST:
+    while level < _WHOLE and len(steps) < _MOST:
         quick = level * ramp.factor
         level = quick if quick <= bound else level + ramp.increment
-        # neither 1 nor a round number may fall short by a rounding error
-        steps.append(base if level > 1 - 1e-9 else Rate.from_per_hour(level * base.per_hour + 1e-6))
+        # neither the base nor a round number may fall short by a rounding error
+        steps.append(base if level >= _WHOLE else Rate.from_per_hour(level * base.per_hour + 1e-6))
     return steps
 
 

@@ -10,11 +10,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from core.incident import Severity
+from monitor.notifications import chart_png
 from monitor.notifications.views import IncidentView, PlanView, Row
 from monitor.notifications.wording import SEVERITY_WORDS
 
 WIDTH = 76
 """Columns of the text part: fits 78 with a quoting mark (RFC 5322 section 2.1.1 asks for 78)."""
+
+CHART = "signal-and-limit"
+"""The Content-ID of an incident's chart."""
 
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 _TONES = {Severity.INFO: "unknown", Severity.WARNING: "warn", Severity.CRITICAL: "bad"}
@@ -48,6 +52,8 @@ def incident(view: IncidentView, subject: str, footer: str) -> tuple[str, str]:
         "tones": _TONES,
         "preheader": f"{view.badge}. {view.consequence or view.elsewhere}",
         "test": view.test,
+        "chart": CHART,
+        "chart_height": chart_png.height_of(view.chart) // 2 if view.chart else 0,
     }
     return both("incident", facts)
 

@@ -10,10 +10,10 @@ from core.incident import Incident, Severity
 from monitor.incidents.telling import Account, Mailing, Why
 from monitor.notifications.ramp import STANDARD, Ramp
 from monitor.notifications.settings import (
+    NotificationRoute,
     NotificationSettings,
     OutsideHours,
     Recipient,
-    NotificationRoute,
 )
 
 MAIL = ""

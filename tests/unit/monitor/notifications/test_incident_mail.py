@@ -12,6 +12,7 @@ from core.lease import Directive, Scope
 from core.rate import Rate
 from monitor.notifications import render
 from monitor.notifications.ramp import Ramp, climb
+from monitor.notifications.render import CHART
 from storage import database, incidents, leases, scopes
 from storage.incidents import EventKind, IncidentEvent
 from storage.leases import LeaseChange
@@ -184,7 +185,8 @@ def test_the_html_is_small_and_asks_nobody_for_anything() -> None:
     for mail in mails:
         html = html_of(mail)
         assert len(mail.as_bytes()) < 80_000
-        assert not re.search(r"<(img|link|script|iframe|form)\b|url\(|@import", html)
+        assert not re.search(r"<(link|script|iframe|form)\b|url\(|@import", html)
+        assert set(re.findall(r'<img src="([^"]*)"', html)) == {f"cid:{CHART}"}
         assert 'lang="en"' in html
         assert "prefers-color-scheme: dark" in html
 
