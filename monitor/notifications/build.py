@@ -201,7 +201,7 @@ class _Build:
         blind = [i for i in self.facts.elsewhere if i.kind is IncidentKind.SOURCE]
         fallback = "every source answers" if is_about_ips(self.facts) else "every other source answers"
         fine = max(0, self.facts.watched - len(ill) - len({ip for ip in mine if ip}))
-        parts = [f"{wording.count(fine, 'other IP')} OK" if fine or ill else "no other IP is watched"]
+        parts = [f"{wording.count(fine, 'other IP')} OK" if fine or ill else "No other IP is watched"]
         if ill:
             parts.append(f"{wording.count(len(ill), 'other IP')} with open incidents")
         parts.append("; ".join(printable(i.title, 80) for i in blind) or fallback)

@@ -26,6 +26,8 @@ class Ink(IntEnum):
     LIMIT_EDGE = 7
     MARK = 8
     GOOD_EDGE = 9
+    BAD_BODY = 10
+    WARN_BODY = 11
 
 
 _RGB: Final = {
@@ -39,6 +41,8 @@ _RGB: Final = {
     Ink.LIMIT_EDGE: (11, 98, 168),
     Ink.MARK: (28, 35, 41),
     Ink.GOOD_EDGE: (35, 112, 63),
+    Ink.BAD_BODY: (232, 160, 154),
+    Ink.WARN_BODY: (240, 211, 158),
 }
 
 

@@ -87,24 +87,29 @@ def chart(facts: Facts, topic: Incident, zone: ZoneInfo) -> Chart | None:
     trail = facts.trail
     if topic.ip is None or len(trail) < 2:
         return None
-    end = facts.now
-    start = end - _window(trail, end - topic.opened_at)
+    window = _window(trail, facts.now - topic.opened_at)
+    # a little beyond now, so that what has only just begun is seen
+    start, end = facts.now - window, facts.now + window / 24
     signal = tuple(_signal(trail, start, end))
-    scope, limit = _limit(facts, topic, start)
+    scope, limit = _limit(facts, topic, start, end)
     words = _LIST_WORDS if topic.source is Source.DNSBL else _WORDS
     seen = dict.fromkeys(block.tone for block in signal)
     name = wording.label(trail[-1])
     limit_name = f"limit to {wording.provider(scope.provider)}" if scope and limit else ""
     return Chart(
         name=name,
-        span=wording.span(end - start),
+        span=wording.span(window),
         signal=signal,
         limit=limit,
         limit_name=limit_name,
         marks=tuple(_marks(topic, start, end)),
         ticks=(*(wording.tick(start + (end - start) * n / _TICKS, zone) for n in range(_TICKS)), "now"),
-        words=f"{name} over {wording.span(end - start)}: {_story(trail, start, zone, words)}."
-        + _limit_words(facts, scope, limit_name),
+        words=" ".join(
+            [
+                f"{name} over {wording.span(window)}: {_story(trail, start, zone, words)}.",
+                *_limit_words(facts, scope, limit_name),
+            ]
+        ),
         tones=tuple((tone, words[tone]) for tone in seen),
         is_counted=_is_counted(trail[-1]),
     )
@@ -141,7 +146,9 @@ def _height(reading: Reading, top: float) -> float:
     return max(0.04, reading.value / (100 if reading.source is Source.SENDER_SCORE else top))
 
 
-def _limit(facts: Facts, topic: Incident, start: datetime) -> tuple[Scope | None, tuple[Block, ...]]:
+def _limit(
+    facts: Facts, topic: Incident, start: datetime, end: datetime
+) -> tuple[Scope | None, tuple[Block, ...]]:
     """The lane of the scope whose limit went lowest, of the incident's provider where that was limited."""
     done = [
         c for c in facts.changes if c.directive is Directive.SOURCE_IP_MAX_MSG_RATE and c.mode == "enforce"
@@ -154,11 +161,11 @@ def _limit(facts: Facts, topic: Incident, start: datetime) -> tuple[Scope | None
     steps = [c for c in done if c.scope == scope]
     base = facts.bases.get(scope) or steps[0].before
     top = base.per_hour if base and not base.is_unlimited else _highest(steps)
-    begins = [start, *(c.at for c in steps), facts.now]
+    begins = [start, *(c.at for c in steps), end]
     heights = [1.0, *(min(1.0, c.after.per_hour / top) if c.after else 1.0 for c in steps)]
     spans = zip(pairwise(begins), heights, strict=True)
     return scope, tuple(
-        Block(_share(a, start, facts.now), _share(b, start, facts.now), height, Status.GOOD)
+        Block(_share(a, start, end), _share(b, start, end), height, Status.GOOD)
         for (a, b), height in spans
         if b > a
     )
@@ -190,13 +197,13 @@ def _story(trail: Sequence[Reading], start: datetime, zone: ZoneInfo, words: dic
     return ", ".join([words[turns[0].status], *said[-3:]] if len(said) <= 3 else ["…", *said[-3:]])
 
 
-def _limit_words(facts: Facts, scope: Scope | None, name: str) -> str:
+def _limit_words(facts: Facts, scope: Scope | None, name: str) -> list[str]:
     mine = [c for c in facts.changes if c.scope == scope and c.directive is Directive.SOURCE_IP_MAX_MSG_RATE]
     if not name or not mine:
-        return ""
+        return []
     rates = [str(c.after) if c.after else "lifted" for c in mine]
     before = str(mine[0].before) if mine[0].before else "none"
-    return printable(f" {name.capitalize()}: {before}, then {', '.join(rates[-4:])}.", 200)
+    return [printable(f"The {name}: {before}, then {', '.join(rates[-4:])}.", 200)]
 
 
 def _is_counted(reading: Reading) -> bool:

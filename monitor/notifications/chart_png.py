@@ -15,8 +15,8 @@ _GAP: Final = 20
 _EDGE: Final = 5
 _INKS: Final = {
     Status.GOOD: (Ink.GOOD, Ink.GOOD_EDGE),
-    Status.WARN: (Ink.WARN, Ink.WARN),
-    Status.BAD: (Ink.BAD, Ink.BAD),
+    Status.WARN: (Ink.WARN_BODY, Ink.WARN),
+    Status.BAD: (Ink.BAD_BODY, Ink.BAD),
 }
 
 

@@ -102,7 +102,7 @@ def test_the_picture_is_inline_and_has_words() -> None:
             mail = message(digest_mail.digest(session, MONDAY, DigestSettings(), MAIL).mime)
     html = html_of(mail)
     assert f'src="cid:{digest_mail.CHART}"' in html
-    assert 'alt="IPs in trouble: Mon 0, Tue 0, Wed 0, Thu 0, Fri 1, Sat 1, Sun 1"' in html
+    assert 'alt="IPs in trouble: 11-16 0, 11-17 0, 11-18 0, 11-19 0, 11-20 1, 11-21 1, 11-22 1"' in html
     [picture] = [part for part in mail.walk() if part.get_content_type() == "image/png"]
     assert picture["Content-ID"] == f"<{digest_mail.CHART}>"
     assert len(mail.as_bytes()) < 80_000

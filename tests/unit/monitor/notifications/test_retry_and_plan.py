@@ -71,7 +71,7 @@ def test_a_rehearsal_goes_to_the_real_outbox_and_says_that_it_is_a_test(scenario
 def test_a_resolved_rehearsal_shows_the_timetable() -> None:
     settings = monitor_settings()
     mail = sample(Scenario.RESOLVED, START, settings.notifications, settings.digest)
-    assert "Microsoft: 450/h" in mail.text
+    assert "Microsoft: 180/h" in mail.text
 
 
 @pytest.mark.parametrize("bad", ["nobody", "a@", "@b", "a@b\r\nBcc: c@d"])

@@ -1,0 +1,94 @@
+"""Makes the pictures under docs/mail: sample mails as Chromium shows them, light and dark, wide and narrow.
+
+Needs Debian's chromium. `make pictures`, or `python bench/pictures.py FOLDER` for the mails elsewhere.
+"""
+
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from monitor.digest.settings import DigestSettings
+from monitor.notifications.rehearsal import sample
+from monitor.notifications.samples import Scenario
+from monitor.notifications.settings import NotificationSettings
+
+NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
+ZONE = ZoneInfo("Europe/Amsterdam")
+SETTINGS = NotificationSettings(
+    sender="Tidegate <tidegate@mta.example>", recipients=["ops@example.com"], time_zone=ZONE
+)
+SHOWN = (
+    (Scenario.THROTTLED, 640, "light"),
+    (Scenario.THROTTLED, 320, "dark"),
+    (Scenario.RESOLVED, 640, "dark"),
+    (Scenario.DIGEST, 640, "light"),
+    (Scenario.DIGEST, 320, "dark"),
+)
+EVERY = [(one, width, scheme) for one in Scenario for width in (320, 640) for scheme in ("light", "dark")]
+
+
+def main(folder: Path, *, every: bool) -> None:
+    """Write the pictures, and the text part of each mail beside them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for scenario in Scenario:
+        mail = _mail(scenario)
+        text = mail.get_body(("plain",))
+        (folder / f"{scenario}.txt").write_text(text.get_content().replace("\r\n", "\n"))
+        with tempfile.TemporaryDirectory() as scratch:
+            page = _page(mail, Path(scratch))
+            for one, width, scheme in EVERY if every else SHOWN:
+                if one is scenario:
+                    _shoot(page, folder / f"{scenario}-{width}-{scheme}.png", width, scheme, Path(scratch))
+
+
+def _mail(scenario: Scenario) -> EmailMessage:
+    mime = sample(scenario, NOW, SETTINGS, DigestSettings(time_zone=ZONE)).mime
+    return message_from_bytes(mime, policy=policy.default)
+
+
+def _page(mail: EmailMessage, scratch: Path) -> Path:
+    """The HTML part with its pictures in files beside it."""
+    html = mail.get_body(("html",)).get_content()
+    for part in mail.walk():
+        if part.get_content_type() == "image/png":
+            name = part["Content-ID"].strip("<>")
+            (scratch / f"{name}.png").write_bytes(part.get_content())
+            html = html.replace(f"cid:{name}", f"{name}.png")
+    page = scratch / "mail.html"
+    page.write_text(html)
+    return page
+
+
+def _shoot(page: Path, picture: Path, width: int, scheme: str, scratch: Path) -> None:
+    # a window is at least 500 px wide: narrow ones are shown in a frame
+    framed = page.with_name("frame.html")
+    height = 3_000
+    framed.write_text(
+        f'<html style="color-scheme:{scheme}"><body style="margin:0"><iframe src="mail.html" '
+        f'width="{width}" height="{height}" style="border:0"></iframe></body></html>'
+    )
+    forced = (
+        ["--blink-settings=preferredColorScheme=0"]
+        if scheme == "dark"
+        else ["--blink-settings=preferredColorScheme=1"]
+    )
+    subprocess.run(
+        [
+            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--hide-scrollbars", f"--user-data-dir={scratch / 'profile'}", *forced,
+            f"--window-size={width},{height}", f"--screenshot={picture}", framed.as_uri(),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/mail"), every="--every" in sys.argv)
