@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= config.yaml
 
-.PHONY: demo run test check torture lock setup
+.PHONY: demo run test check pictures torture lock setup
 
 setup: .venv/ready
 
@@ -30,6 +30,9 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/tidegate check-config config.example.yaml
+
+pictures: setup
+	$(BIN)/python bench/pictures.py
 
 torture: setup
 	$(BIN)/python bench/torture.py $(TORTURE_ARGS)

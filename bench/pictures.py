@@ -3,6 +3,9 @@
 Needs Debian's chromium. `make pictures`, or `python bench/pictures.py FOLDER` for the mails elsewhere.
 """
 
+import html
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,41 +56,47 @@ def _mail(scenario: Scenario) -> EmailMessage:
 
 def _page(mail: EmailMessage, scratch: Path) -> Path:
     """The HTML part with its pictures in files beside it."""
-    html = mail.get_body(("html",)).get_content()
+    document = mail.get_body(("html",)).get_content()
     for part in mail.walk():
         if part.get_content_type() == "image/png":
             name = part["Content-ID"].strip("<>")
             (scratch / f"{name}.png").write_bytes(part.get_content())
-            html = html.replace(f"cid:{name}", f"{name}.png")
+            document = document.replace(f"cid:{name}", f"{name}.png")
     page = scratch / "mail.html"
-    page.write_text(html)
+    page.write_text(document)
     return page
 
 
 def _shoot(page: Path, picture: Path, width: int, scheme: str, scratch: Path) -> None:
-    # a window is at least 500 px wide: narrow ones are shown in a frame
-    framed = page.with_name("frame.html")
-    height = 3_000
-    framed.write_text(
-        f'<html style="color-scheme:{scheme}"><body style="margin:0"><iframe src="mail.html" '
-        f'width="{width}" height="{height}" style="border:0"></iframe></body></html>'
+    """Measure the mail in a frame of its width (a window is at least 500 px wide), then take the picture."""
+    document = html.escape(page.read_text(), quote=True)
+    frame = page.with_name("frame.html")
+    frame.write_text(
+        f'<!DOCTYPE html><html style="color-scheme:{scheme}"><body style="margin:0"><iframe id="mail" '
+        f'width="{width}" height="9000" style="border:0;display:block" srcdoc="{document}"></iframe><script>'
+        'onload=()=>{const m=document.getElementById("mail").contentDocument;document.title='
+        "m.querySelector('.page').offsetHeight+' '+m.documentElement.scrollWidth}</script></body></html>"
     )
-    forced = (
-        ["--blink-settings=preferredColorScheme=0"]
-        if scheme == "dark"
-        else ["--blink-settings=preferredColorScheme=1"]
-    )
-    subprocess.run(
+    told = re.search(r"<title>(\d+) (\d+)</title>", _chromium(frame, scheme, scratch, "--dump-dom"))
+    if told is None or int(told[2]) > width:
+        raise SystemExit(f"{picture.name} is wider than {width} px: {told and told[2]}")
+    _chromium(frame, scheme, scratch, f"--window-size={width},{told[1]}", f"--screenshot={picture}")
+    if shutil.which("pngquant"):
+        subprocess.run(["pngquant", "--force", "--ext=.png", "--speed=1", "64", str(picture)], check=True)
+
+
+def _chromium(page: Path, scheme: str, scratch: Path, *options: str) -> str:
+    dark = "0" if scheme == "dark" else "1"
+    done = subprocess.run(
         [
             "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--hide-scrollbars", f"--user-data-dir={scratch / 'profile'}", *forced,
-            f"--window-size={width},{height}", f"--screenshot={picture}", framed.as_uri(),
+            "--hide-scrollbars", f"--user-data-dir={scratch / 'profile'}",
+            f"--blink-settings=preferredColorScheme={dark}", *options, page.as_uri(),
         ],
-        check=True,
-        capture_output=True,
-        timeout=120,
+        check=True, capture_output=True, timeout=120, text=True,
     )  # fmt: skip
+    return done.stdout
 
 
 if __name__ == "__main__":

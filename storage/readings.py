@@ -1,6 +1,7 @@
 """Readings as runs: a stretch of equal answers is one row, so history grows with change, not with polling."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -63,6 +64,11 @@ def latest(session: Session) -> list[Reading]:
 def latest_for(session: Session, ip: IpAddress) -> list[Reading]:
     """The newest reading of every series of one IP."""
     return _newest(session, col(ReadingRun.ip) == str(ip))
+
+
+def watched_since(session: Session) -> datetime | None:
+    """When the first answer that is still known was seen; None before any."""
+    return session.exec(select(func.min(ReadingRun.first_seen))).one()
 
 
 def _newest(session: Session, *conditions: ColumnElement[bool]) -> list[Reading]:

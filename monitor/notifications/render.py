@@ -36,7 +36,13 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(
-        wrap=wrap, hang=hang, linked=linked, rows_as_text=rows_as_text, columns=columns, command=command
+        together=together,
+        wrap=wrap,
+        hang=hang,
+        linked=linked,
+        rows_as_text=rows_as_text,
+        columns=columns,
+        command=command,
     )
     return made
 
@@ -111,6 +117,11 @@ def linked(text: str) -> Markup:
         parts += [escape(text[last : match.start()]), Markup('<a href="{0}">{0}</a>').format(url)]
         last = match.end()
     return Markup("").join([*parts, escape(text[last:])])
+
+
+def together(text: str) -> str:
+    """A number stays on one line with its unit; only a bracket may begin a new one."""
+    return re.sub(r" (?!\()", "\u00a0", text)
 
 
 def rows_as_text(rows: Sequence[Row]) -> str:

@@ -13,7 +13,7 @@ from core.rate import Rate
 from monitor.notifications import render
 from monitor.notifications.ramp import Ramp, climb
 from monitor.notifications.render import CHART
-from storage import database, incidents, leases, scopes
+from storage import database, incidents, leases, outbox, scopes
 from storage.incidents import EventKind, IncidentEvent
 from storage.leases import LeaseChange
 from tests.unit.monitor.watching import (
@@ -124,6 +124,19 @@ def test_all_mails_of_one_incident_are_one_thread() -> None:
     assert {update["Subject"], resolved["Subject"]} == {f"Re: {first['Subject']}"}
     assert len({mail["Message-ID"] for mail in (first, update, resolved)}) == 3
     assert [m["X-Tidegate-State"] for m in (first, update, resolved)] == ["firing", "update", "resolved"]
+
+
+def test_long_names_are_neither_folded_nor_encoded() -> None:
+    host = "a-rather-long-host-name.of-a-department.in-a-large-organisation.example.com"
+    with rig(monitor_settings(sender=f"Tidegate <tidegate@{host}>")) as monitor:
+        first, update, _ = story(monitor)
+        with database.reading(monitor.engine) as session:
+            raw = outbox.pending(session)[1].mime
+    header = raw.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert f"References: {first['Message-ID']}" in header
+    assert f"In-Reply-To: {first['Message-ID']}" in header
+    assert f"Subject: {update['Subject']}" in header
+    assert len(first["Message-ID"]) > 78
 
 
 def test_headers_keep_robots_quiet_and_filters_happy() -> None:
