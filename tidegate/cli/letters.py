@@ -59,7 +59,10 @@ def rehearse(asked: Invocation, scenario: str) -> int:
         known = ", ".join(Scenario)
         raise UsageError(f"there is no scenario {scenario!r}; write one of {known}") from None
     engine, clock, settings = _open(asked)
-    if not routing.everybody(settings.notifications) and wanted is not Scenario.DIGEST:
+    nobody = (
+        not routing.everybody(settings.notifications) and not settings.notifications.channels.alertmanager
+    )
+    if nobody and wanted is not Scenario.DIGEST:
         raise OperatorError(
             "nobody is told about incidents: add recipients or routes under monitor.notifications"
         )
@@ -77,10 +80,12 @@ def _deliver(asked: Invocation, engine: Engine, clock: Clock, settings: MonitorS
         ]
         emit_json({"schema": "mails/v1", "mails": told})
     else:
-        rows = [(", ".join(m.recipients), m.state, m.last_error or m.subject) for m in mails]
         host = settings.notifications.smtp
-        emit(table(("recipient", "state", "subject or error"), rows))
-        emit(f"over {host.host}:{host.port}")
+        way = f"{host.host}:{host.port}"
+        rows = [
+            (", ".join(m.recipients), m.channel or way, m.state, m.last_error or m.subject) for m in mails
+        ]
+        emit(table(("to", "over", "state", "subject or error"), rows))
     return ExitCode.FAILED if unsent else ExitCode.OK
 
 
