@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 TOLD_AFTER: Final = timedelta(minutes=15)
 _SILENCES: Final = 3
+_NOW_TOO: Final = timedelta(seconds=1)
 _PATH: Final = "/api/v2/alerts"
 
 
@@ -113,7 +114,7 @@ class Feed:
     def _wanted(self, now: datetime) -> list[Incident]:
         routes = [route for route in routing.routes(self._all) if self._name in route.channels]
         with database.reading(self._engine) as session:
-            known = incidents.between(session, now - TOLD_AFTER, now)
+            known = incidents.between(session, now - TOLD_AFTER, now + _NOW_TOO)
             silenced = silences.of(orders.standing(session, now))
         return [
             one
