@@ -37,6 +37,7 @@ _HIDDEN = {
     "zone_name",
     "delist_url",
     "lookup_url",
+    "expiry",
     "why",
     "first-hit",
     "flapping",

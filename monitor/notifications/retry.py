@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.notifications import wording
 from monitor.notifications.settings import NotificationSettings
 
 
@@ -43,6 +44,6 @@ def after_failure(
     if blame is not Blame.PASSING:
         return GiveUp(blame.value)
     if attempts >= settings.attempts:
-        return GiveUp(f"given up after {attempts} attempts")
+        return GiveUp(f"given up after {wording.count(attempts, 'attempt')}")
     wait = settings.retry_first * 2 ** min(attempts - 1, 20)
     return Retry(now + max(min(wait, settings.retry_longest), at_least))

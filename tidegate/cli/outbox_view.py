@@ -10,7 +10,7 @@ from storage.outbox import MailState, StoredMail
 from tidegate.cli.exit_codes import ExitCode
 from tidegate.cli.invocation import Invocation
 from tidegate.cli.orders import author, records
-from tidegate.cli.output import ago, emit, emit_json, table
+from tidegate.cli.output import ago, block, emit, emit_json, table
 
 _FIELDS = {
     "id", "state", "channel", "recipients", "subject", "kind", "incident", "attempts", "created_at",
@@ -52,12 +52,13 @@ def _text(dead: Sequence[StoredMail], waiting: Sequence[StoredMail], now: dateti
         return "Everything has gone out."
     lines = [
         (m.id, _state(m, now), m.channel or "mail", ", ".join(m.recipients), m.attempts,
-         ago(m.created_at, now), f"{m.last_error} | {m.subject}" if m.last_error else m.subject)
+         ago(m.created_at, now), m.subject)
         for m in (*dead, *waiting)
     ]  # fmt: skip
-    columns = ("no.", "state", "by", "to", "tries", "written", "error | subject")
-    said = table(columns, lines, right=(0, 4))
-    return said + "\n\nTry dead ones again: tidegate notify retry NO." if dead else said
+    columns = ("no.", "state", "by", "to", "tries", "written", "subject")
+    why = block((f"{m.id}:", m.last_error) for m in (*dead, *waiting) if m.last_error)
+    hint = "Try dead ones again: tidegate notify retry NO." if dead else ""
+    return "\n\n".join(filter(None, (table(columns, lines, right=(0, 4)), why, hint)))
 
 
 def _state(message: StoredMail, now: datetime) -> str:

@@ -39,7 +39,7 @@ def test_dead_messages_are_shown_first_and_are_exit_code_10(
     out = capsys.readouterr().out
     dead, waiting = (line for line in out.splitlines() if "INC-1" in line)
     assert dead.split()[:4] == ["1", "dead", "mail", "ops@example.com"]
-    assert "550 5.1.1 never" in dead
+    assert "1:  550 5.1.1 never" in out
     assert waiting.split()[:4] == ["2", "due", "chat", "chat"]
     assert "tidegate notify retry" in out
     assert "\x1b" not in out
