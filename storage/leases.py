@@ -14,14 +14,12 @@ from storage.tables import LeaseChangeRow
 class LeaseChange(BaseModel):
     """One change of one lease; `before` or `after` None: there was or is none.
 
-    `number` grows in the order of recording, once the change is stored. `mode` is the controller's mode at
-    the time (observe, advise, enforce): only enforced ones took effect. `undo` is the command that takes it
-    back; `expires_at` is when the lease runs out unless it is renewed.
+    `mode` is the controller's mode at the time (observe, advise, enforce): only enforced ones took effect.
+    `undo` is the command that takes it back; `expires_at` is when the lease runs out unless it is renewed.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    number: int = 0
     lease_key: str
     scope: Scope
     directive: Directive
@@ -60,9 +58,14 @@ def record_change(session: Session, change: LeaseChange) -> None:
     session.flush()
 
 
-def lease_history(session: Session, since: datetime, ip: IpAddress | None = None) -> list[LeaseChange]:
-    """Changes at or after `since`, oldest first; of one IP if it is given."""
-    wanted = select(LeaseChangeRow).where(LeaseChangeRow.at >= since)
+def lease_history(
+    session: Session, since: datetime, ip: IpAddress | None = None, after: int = 0
+) -> list[LeaseChange]:
+    """Changes at or after `since`, oldest first; of one IP if it is given.
+
+    With `after`, those alone that were recorded after `newest` said that number, whenever they began.
+    """
+    wanted = select(LeaseChangeRow).where(LeaseChangeRow.at >= since, col(LeaseChangeRow.id) > after)
     if ip is not None:
         wanted = wanted.where(LeaseChangeRow.source_ip == str(ip))
     rows = session.exec(wanted.order_by(col(LeaseChangeRow.at), col(LeaseChangeRow.id)))
@@ -76,6 +79,4 @@ def newest(session: Session) -> int:
 
 def _change(row: LeaseChangeRow) -> LeaseChange:
     scope = Scope(source_ip=parse_ip(row.source_ip), provider=row.provider)
-    return LeaseChange.model_validate(
-        {**row.model_dump(exclude={"id", "source_ip"}), "number": row.id, "scope": scope}
-    )
+    return LeaseChange.model_validate({**row.model_dump(exclude={"id", "source_ip"}), "scope": scope})

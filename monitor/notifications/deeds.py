@@ -25,8 +25,7 @@ def of(facts: Facts, zone: ZoneInfo) -> tuple[Deed, ...]:
     """The changes to show: in an update those since the last mail, at the end those that stand."""
     changes = facts.changes
     if facts.mailing.why is Why.UPDATE:
-        told = facts.mailing.lead.notice.told_changes
-        changes = tuple(c for c in changes if c.number > told)
+        changes = facts.news
     elif facts.mailing.why is Why.RESOLVED:
         changes = tuple(c for c in _latest(changes) if c.after is not None)
     return tuple(_deed(change, zone) for change in changes[-SHOWN:])

@@ -49,7 +49,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known. `moves` holds troubled series; `clean` and `unknown` count the ones left out."""
+    """What is known. `news` are the changes that were recorded since the last mail.
+
+    `moves` holds troubled series; `clean` and `unknown` count the ones left out. `trail` is the series of the
+    `topic`, for its chart.
+    """
 
     mailing: Mailing
     now: datetime
@@ -57,6 +61,7 @@ class Facts:
     clean: int = 0
     unknown: int = 0
     changes: tuple[LeaseChange, ...] = ()
+    news: tuple[LeaseChange, ...] = ()
     elsewhere: tuple[Incident, ...] = ()
     watched: int = 0
     cost: Cost = Cost()
@@ -81,6 +86,7 @@ def gather(session: Session, mailing: Mailing, now: datetime, ramp: Ramp = STAND
     troubled = [r for r in shown if r.status in _TROUBLE or (r.ip, r.source, r.metric) in about]
     troubled.sort(key=lambda r: (r.ip, r.source, r.metric) not in about)
     mine = {i.number for i in members}
+    told = mailing.lead.notice.told_changes
     return Facts(
         mailing=mailing,
         now=now,
@@ -88,6 +94,7 @@ def gather(session: Session, mailing: Mailing, now: datetime, ramp: Ramp = STAND
         clean=sum(r.status is Status.GOOD for r in shown if r not in troubled),
         unknown=sum(r.status is Status.UNKNOWN for r in shown if r not in troubled),
         changes=tuple(c for ip in ips for c in _changes(session, ip, since, members)),
+        news=tuple(c for ip in ips for c in _changes(session, ip, since, members, told)),
         elsewhere=tuple(i for i in incidents.open_incidents(session) if i.number not in mine),
         watched=len({r.ip for r in readings.latest(session)}),
         cost=_cost(session, ips, since),
@@ -110,14 +117,16 @@ def _trail(session: Session, topic: Incident) -> list[Reading]:
     return readings.history(session, topic.ip, topic.source, topic.metric, TRAIL)
 
 
-def _changes(session: Session, ip: IpAddress, since: datetime, members: list[Incident]) -> list[LeaseChange]:
+def _changes(
+    session: Session, ip: IpAddress, since: datetime, members: list[Incident], after: int = 0
+) -> list[LeaseChange]:
     """Changes on an IP since its incidents opened, and those made because of them.
 
     A look of the controller carries the time at which it began: it may begin before an incident opens, see
     the incident, and act on it.
     """
     labels = {incident.label for incident in members}
-    found = leases.lease_history(session, since - ONE_LOOK, ip)
+    found = leases.lease_history(session, since - ONE_LOOK, ip, after)
     return [c for c in found if c.at >= since or labels.intersection(c.evidence)]
 
 
