@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= config.yaml
 
-.PHONY: demo run test check bench torture detection evaluate lock setup
+.PHONY: demo run test check bench pictures torture detection evaluate lock setup
 
 setup: .venv/ready
 
@@ -33,6 +33,9 @@ check: setup
 
 bench: setup
 	$(BIN)/python -m bench $(BENCH_ARGS)
+
+pictures: setup
+	$(BIN)/python bench/pictures.py
 
 torture: setup
 	$(BIN)/python bench/torture.py $(TORTURE_ARGS)

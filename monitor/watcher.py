@@ -25,6 +25,7 @@ from monitor.detection.finding import Finding
 from monitor.incidents import record
 from monitor.incidents.lifecycle import Move
 from monitor.notifications import announce
+from monitor.notifications.routing import Background
 from monitor.settings import MonitorSettings
 from storage import coverage as stored_coverage
 from storage import database, incidents, readings, scopes, snds
@@ -73,11 +74,19 @@ class WatchResult:
 class Watcher:
     """The monitor's doer. `take` after every round of a collector, `tick` every few seconds."""
 
-    def __init__(self, engine: Engine, clock: Clock, settings: MonitorSettings, fleet: int = 1) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        settings: MonitorSettings,
+        background: Background | None = None,
+        fleet: int = 1,
+    ) -> None:
         self._engine = engine
         self._fleet = fleet
         self._clock = clock
         self._settings = settings
+        self._background = background or Background()
         self._watching_since = clock.now()
         self._blind_checked: datetime | None = None
         self._watched: Sequence[IpAddress] | None = None
@@ -166,7 +175,7 @@ class Watcher:
         if self._announced is not None and timedelta(0) <= now - self._announced < ANNOUNCE_EVERY:
             return 0
         self._announced = now
-        return announce.announce(session, now, self._settings.notifications)
+        return announce.announce(session, now, self._settings.notifications, self._background)
 
     def _look_for_silence(self, session: Session, now: datetime) -> list[Finding]:
         if self._blind_checked is not None and now - self._blind_checked < BLIND_CHECK:

@@ -39,9 +39,11 @@ UNTOLD: Final = frozenset({EventKind.NOTIFIED, EventKind.NOTED})
 
 
 class IncidentEvent(BaseModel):
-    """One line of an incident's timeline."""
+    """One line of an incident's timeline. `id` grows in the order of recording, once the line is stored."""
 
     model_config = ConfigDict(frozen=True)
+
+    id: int = 0
 
     number: int
     at: datetime
@@ -205,7 +207,7 @@ def about_ip(session: Session, ip: IpAddress, since: datetime) -> list[Incident]
 def append_event(session: Session, event: IncidentEvent) -> None:
     """Add a line to a timeline. Raises NotFoundError."""
     _row(session, event.number)
-    session.add(IncidentEventRow(**event.model_dump(exclude={"kind"}), kind=str(event.kind)))
+    session.add(IncidentEventRow(**event.model_dump(exclude={"kind", "id"}), kind=str(event.kind)))
     session.flush()
 
 

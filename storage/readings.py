@@ -14,7 +14,17 @@ from storage import coverage, runs
 from storage.runs import Recorded, Run
 from storage.tables import ReadingRun
 
-__all__ = ["KEPT", "Recorded", "Stretch", "history", "latest", "latest_for", "record", "stretches"]
+__all__ = [
+    "KEPT",
+    "Recorded",
+    "Stretch",
+    "history",
+    "latest",
+    "latest_for",
+    "record",
+    "stretches",
+    "watched_since",
+]
 
 KEPT = runs.KEPT
 """Up to this many readings of a series, `history` does not depend on order of arrival or on replays."""
@@ -83,6 +93,11 @@ def latest(session: Session) -> list[Reading]:
 def latest_for(session: Session, ip: IpAddress) -> list[Reading]:
     """The newest reading of every series of one IP, those without readings of their own included."""
     return coverage.implied_for(session, ip, _newest(session, col(ReadingRun.ip) == str(ip)))
+
+
+def watched_since(session: Session) -> datetime | None:
+    """When the first answer that is still known was seen; None before any."""
+    return session.exec(select(func.min(ReadingRun.first_seen))).one()
 
 
 def _newest(session: Session, *conditions: ColumnElement[bool]) -> list[Reading]:

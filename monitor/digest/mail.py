@@ -10,12 +10,12 @@ from sqlmodel import Session
 
 from core.incident import Severity
 from monitor.digest import build, facts, png
-from monitor.digest.settings import DigestRecipient, DigestSettings
+from monitor.digest.settings import DigestSettings
 from monitor.digest.views import DigestView
 from monitor.digest.week import Week, last_week
-from monitor.notifications import letter, render
+from monitor.notifications import letter, render, routing
 from monitor.notifications.letter import Envelope, Picture, RenderedMail, Thread
-from monitor.notifications.settings import NotificationSettings
+from monitor.notifications.settings import NotificationSettings, Recipient
 from storage import outbox
 from storage.outbox import OutboxMail
 
@@ -38,7 +38,7 @@ def digest(
     settings: DigestSettings,
     notifications: NotificationSettings,
     *,
-    reader: DigestRecipient | None = None,
+    reader: Recipient | None = None,
     week: Week | None = None,
     test: str = "",
 ) -> RenderedMail:
@@ -72,10 +72,12 @@ def put_digests(
     return sum(_put(session, now, settings, notifications, one) for one in readers(settings, notifications))
 
 
-def readers(settings: DigestSettings, notifications: NotificationSettings) -> list[DigestRecipient]:
+def readers(settings: DigestSettings, notifications: NotificationSettings) -> list[Recipient]:
     """Who reads it; those who get the notifications where nobody is named."""
-    named = settings.recipients or list(notifications.recipients)
-    return [one if isinstance(one, DigestRecipient) else DigestRecipient(address=one) for one in named]
+    if not settings.recipients:
+        told = routing.mail_readers(notifications)
+        return [Recipient(address=one.address, time_zone=settings.time_zone) for one in told]
+    return [one if isinstance(one, Recipient) else Recipient(address=one) for one in settings.recipients]
 
 
 def shown(said: DigestView, subject: str) -> tuple[str, str]:
@@ -108,22 +110,27 @@ def _put(
     now: datetime,
     settings: DigestSettings,
     notifications: NotificationSettings,
-    reader: DigestRecipient,
+    reader: Recipient,
 ) -> bool:
     week = last_week(now, _zone(reader, settings))
     if settings.only_if_news and view(session, now, settings, week).is_clean:
         return False
     mail = digest(session, now, settings, notifications, reader=reader, week=week)
-    row = OutboxMail(
-        idempotency_key=f"digest:{week.name}:{reader.address}",
+    key = f"digest:{week.name}:{reader.address}"
+    return outbox.put(session, row(mail, reader, now).model_copy(update={"idempotency_key": key}))
+
+
+def row(mail: RenderedMail, reader: Recipient, now: datetime) -> OutboxMail:
+    """A digest as the outbox keeps it."""
+    return OutboxMail(
+        idempotency_key=mail.key,
         kind=STREAM,
         recipients=(reader.address,),
         subject=mail.subject,
         mime=mail.mime,
         created_at=now,
     )
-    return outbox.put(session, row)
 
 
-def _zone(reader: DigestRecipient, settings: DigestSettings) -> ZoneInfo:
+def _zone(reader: Recipient, settings: DigestSettings) -> ZoneInfo:
     return reader.time_zone or settings.time_zone

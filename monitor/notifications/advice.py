@@ -1,9 +1,14 @@
 """What a person can do about an incident, most useful first. Cause before delisting, always."""
 
+from collections.abc import Iterator
+
 from core.incident import Incident, Rule
 from core.provider import EVERY
 from core.text import printable
 from monitor.notifications.views import Command
+
+_UNPROVEN = " (gk)"
+"""How the catalogue marks what nobody has checked lately."""
 
 _CAUSE = (
     "Find the cause first: which campaign, list or customer began to send through this IP "
@@ -83,10 +88,26 @@ def steps(incident: Incident, opened: str) -> tuple[str, ...]:
     """Numbered advice for one incident. `opened` is when, as the mail writes moments."""
     if incident.rule is not Rule.DNSBL_LISTED:
         return _STEPS[incident.rule]
-    url = printable(str(incident.evidence.get("delist_url") or ""), 200)
-    ask = f"Then ask for removal: {url}" if url else "Then look for a removal form on the list's own site."
-    weight = () if incident.tier < 3 else ("Few receivers use this list; there is no need to hurry.",)
-    return (*weight, _CAUSE.format(opened=opened), ask)
+    return tuple(_delisting(incident, opened))
+
+
+def _delisting(incident: Incident, opened: str) -> Iterator[str]:
+    """What the catalogue knows of the list, in the order in which it is done."""
+    known = {
+        name: printable(str(incident.evidence.get(name) or ""), 200)
+        for name in ("delist_url", "lookup_url", "expiry")
+    }
+    if incident.tier >= 3:
+        yield "Few receivers use this list; there is no need to hurry."
+    yield _CAUSE.format(opened=opened)
+    if known["lookup_url"] and known["lookup_url"] != known["delist_url"]:
+        yield f"See what the list has against the IP: {known['lookup_url']}"
+    if known["delist_url"]:
+        yield f"Then ask for removal: {known['delist_url']}"
+    elif not known["expiry"]:
+        yield "Then look for a removal form on the list's own site."
+    if known["expiry"]:
+        yield f"How long it stays: {known['expiry'].replace(_UNPROVEN, '')}."
 
 
 def commands(incident: Incident, keys: tuple[str, ...]) -> tuple[Command, ...]:

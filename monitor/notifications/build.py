@@ -8,7 +8,7 @@ from core.incident import Incident, IncidentKind, Rule
 from core.text import printable
 from monitor.incidents.lifecycle import FLAPPING
 from monitor.incidents.telling import Account, Why
-from monitor.notifications import advice, deeds, wording
+from monitor.notifications import advice, chart, deeds, wording
 from monitor.notifications.facts import Facts, Move, is_about_ips
 from monitor.notifications.settings import NotificationSettings
 from monitor.notifications.views import Exhibit, IncidentView, Member, Row
@@ -38,6 +38,7 @@ _HIDDEN = {
     "zone_name",
     "delist_url",
     "lookup_url",
+    "expiry",
     "why",
     "first-hit",
     FLAPPING,
@@ -85,6 +86,9 @@ class _Build:
             link=self._link(),
             resolution=deeds.resolution(self.facts, self.settings.time_zone) if over else None,
             also_open=self._also_open(),
+            chart=None
+            if mailing.why is Why.BASELINE
+            else chart.chart(self.facts, self._topic, self.settings.time_zone),
             test=test,
         )
 
@@ -94,9 +98,7 @@ class _Build:
 
     @property
     def _topic(self) -> Incident:
-        """The worst of those that are still open: what is to be done is done about it."""
-        still = [m.incident for m in self.facts.mailing.members if m.is_open]
-        return max(still, key=lambda i: (i.severity.rank, -i.number), default=self._lead)
+        return self.facts.topic
 
     def _heading(self) -> str:
         if self.facts.mailing.why is Why.BASELINE:
@@ -204,7 +206,7 @@ class _Build:
         blind = [i for i in self.facts.elsewhere if i.kind is IncidentKind.SOURCE]
         fallback = "every source answers" if is_about_ips(self.facts) else "every other source answers"
         fine = max(0, self.facts.watched - len(ill) - len({ip for ip in mine if ip}))
-        parts = [f"{wording.count(fine, 'other IP')} OK" if fine or ill else "no other IP is watched"]
+        parts = [f"{wording.count(fine, 'other IP')} OK" if fine or ill else "No other IP is watched"]
         if ill:
             parts.append(f"{wording.count(len(ill), 'other IP')} with open incidents")
         parts.append("; ".join(printable(i.title, 80) for i in blind) or fallback)

@@ -13,6 +13,9 @@ from email.utils import format_datetime, make_msgid, parseaddr
 from core.text import printable
 
 PREFIX = "[Tidegate]"
+_UNFOLDED = SMTP.clone(max_line_length=998)
+"""Headers as they are (RFC 5322 section 2.1.1 allows 998): the standard library folds a long Subject after
+its colon and encodes a long References (RFC 2047), and no client finds a thread by that."""
 _ASCII = str.maketrans({"×": "x", "→": "->", "…": "...", "·": "-"})
 
 
@@ -95,7 +98,7 @@ def assemble(thread: Thread, envelope: Envelope, html: str, text: str) -> Render
     mail.set_content(text, cte="quoted-printable")
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     _attach(mail, envelope.pictures)
-    return RenderedMail(own.strip("<>"), mail["Subject"], html, text, mail.as_bytes(), own)
+    return RenderedMail(own.strip("<>"), mail["Subject"], html, text, mail.as_bytes(policy=_UNFOLDED), own)
 
 
 def _standing_headers(envelope: Envelope) -> dict[str, str]:

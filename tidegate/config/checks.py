@@ -8,7 +8,7 @@ from core.errors import OperatorError
 from engine.directives import DomainPattern
 from engine.patterns import SHIPPED, compile_pattern
 from engine.settings import EngineSettings
-from tidegate.config import virtual_mtas, watching, web
+from tidegate.config import notifying, virtual_mtas, watching, web
 from tidegate.config.addresses import address_port
 from tidegate.config.unwise import warnings
 from tidegate.config.yaml_reader import Document, Path
@@ -30,6 +30,7 @@ def check(document: Document, sections: Mapping[str, Any]) -> list[str]:
     if engine is not None and lists is not None and ("ip-lists",) not in document.blind:
         virtual_mtas.source_ips(document, engine, lists)
     watching.check(document, sections)
+    notifying.check(document, sections)
     web.check(document, sections)
     return warnings(document, sections)
 

@@ -6,6 +6,7 @@ from typing import Any
 from controller.settings import ControllerSettings
 from engine.settings import EngineSettings
 from monitor.collectors import snds_access
+from tidegate.config import notifying
 from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
 from tidegate.config.web import is_open_to_all
@@ -35,8 +36,8 @@ def _watched(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     lists, monitor = sections.get("ip_lists"), sections.get("monitor")
     if lists is not None and not any(lists.values()):
         yield ("ip-lists",), "there is no source IP, so nothing is watched"
-    elif monitor is not None and monitor.notifications.enabled and not monitor.notifications.recipients:
-        yield ("monitor", "notifications", "recipients"), "nobody is told about incidents: add recipients"
+    elif monitor is not None:
+        yield from notifying.unwise(monitor.notifications)
     if monitor is not None and monitor.snds.enabled:
         for number, account in enumerate(monitor.snds.accounts):
             for text in snds_access.unwise(account):

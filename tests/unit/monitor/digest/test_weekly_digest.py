@@ -12,8 +12,9 @@ from core.errors import OperatorError
 from core.reading import Source
 from monitor.digest import figures, png
 from monitor.digest import mail as digest_mail
-from monitor.digest.settings import DigestRecipient, DigestSettings
+from monitor.digest.settings import DigestSettings
 from monitor.digest.week import Week, last_week, parse_week
+from monitor.notifications.settings import Recipient
 from storage import coverage, database
 from storage.coverage import Coverage
 from tests.unit.monitor.watching import (
@@ -124,14 +125,14 @@ def test_the_picture_is_inline_and_has_words() -> None:
             mail = message(digest_mail.digest(session, MONDAY, DigestSettings(), MAIL).mime)
     html = html_of(mail)
     assert f'src="cid:{digest_mail.CHART}"' in html
-    assert 'alt="IPs in trouble: Mon 0, Tue 0, Wed 0, Thu 0, Fri 1, Sat 1, Sun 1"' in html
+    assert 'alt="IPs in trouble: 11-16 0, 11-17 0, 11-18 0, 11-19 0, 11-20 1, 11-21 1, 11-22 1"' in html
     [picture] = [part for part in mail.walk() if part.get_content_type() == "image/png"]
     assert picture["Content-ID"] == f"<{digest_mail.CHART}>"
     assert len(mail.as_bytes()) < 80_000
 
 
 def test_each_reader_gets_one_digest_a_week_in_their_own_zone() -> None:
-    kiritimati = DigestRecipient(address="far@example.com", time_zone=ZoneInfo("Pacific/Kiritimati"))
+    kiritimati = Recipient(address="far@example.com", time_zone=ZoneInfo("Pacific/Kiritimati"))
     settings = DigestSettings(recipients=["near@example.com", kiritimati])
     now = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # Monday there already, Sunday here
     with rig(start=START - timedelta(days=9)) as monitor:
