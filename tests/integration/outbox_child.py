@@ -1,8 +1,8 @@
 """A watch process in small that is killed at its n-th step: run by test_outbox_killed.
 
-    python outbox_child.py SMTP_PORT HTTP_PORT FOLDER FIRST LAST
+    python outbox_child.py SMTP_PORT HTTP_PORT FOLDER FIRST LAST STRIDE
 
-For every n from FIRST to LAST (or until a life goes by without a kill): a database of its own, a life that is
+For every n from FIRST to LAST by STRIDE (or until a life goes by without a kill): a database of its own, a life that is
 killed with SIGKILL before its n-th step, and lives that go on to the end. A step is every SQL statement,
 every commit, and every call of a courier before and after. Prints one JSON line for each n.
 """
@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -112,16 +113,32 @@ def lived(url: str, settings: MonitorSettings, last: int, after: timedelta) -> i
     return os.waitpid(child, 0)[1]
 
 
-def walk(smtp_port: int, http_port: int, folder: Path, first: int, last: int) -> None:
+def _warm_up(before: Path, settings: MonitorSettings) -> None:
+    """A whole life here, so that no child has to compile templates and statements anew."""
+    engine = database.open_database(_copy(before, 0))
+    life(engine, _of_walk(settings, 0), Steps(0), timedelta(0))
+    engine.dispose()  # nothing open is carried over a fork
+
+
+def _copy(before: Path, number: int) -> str:
+    file = before.with_name(f"{number}.db")
+    shutil.copy(before, file)
+    return f"sqlite:///{file}"
+
+
+def _of_walk(settings: MonitorSettings, number: int) -> MonitorSettings:
+    """Every address tells the receivers which walk a message belongs to."""
+    changes = {"recipients": [f"walk-{number}@example.com"], "sender": f"tidegate@walk-{number}.example"}
+    return settings.model_copy(update={"notifications": settings.notifications.model_copy(update=changes)})
+
+
+def walk(smtp_port: int, http_port: int, folder: Path, numbers: Iterable[int]) -> None:
+    folder.mkdir()
     wanted = settings(smtp_port, http_port)
     before = begun(folder, wanted)
-    for number in range(first, last + 1):
-        file = folder / f"{number}.db"
-        shutil.copy(before, file)
-        url = f"sqlite:///{file}"
-        # every address tells the receivers which walk a message belongs to
-        mine = wanted.model_copy(update={"notifications": wanted.notifications.model_copy(
-            update={"recipients": [f"walk-{number}@example.com"], "sender": f"tidegate@walk-{number}.example"})})  # fmt: skip
+    _warm_up(before, wanted)
+    for number in numbers:
+        url, mine = _copy(before, number), _of_walk(wanted, number)
         killed = lived(url, mine, number, timedelta(0))
         again = [lived(url, mine, 0, timedelta(minutes=10 * n)) for n in (1, 2)]
         with database.reading(database.open_database(url)) as session:
@@ -135,4 +152,5 @@ def walk(smtp_port: int, http_port: int, folder: Path, first: int, last: int) ->
 
 
 if __name__ == "__main__":
-    walk(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+    first, last, stride = map(int, sys.argv[4:7])
+    walk(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), range(first, last + 1, stride))

@@ -57,9 +57,10 @@ async def receiver() -> AsyncIterator[tuple[Receiver, int, int]]:
     smtp.stop()
 
 
-async def walked(smtp: int, http: int, folder: Path) -> list[dict[str, Any]]:
+async def walked(smtp: int, http: int, folder: Path, first: int) -> list[dict[str, Any]]:
+    """Every step of one child: the odd ones, or the even ones beside it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(CHILD), str(smtp), str(http), str(folder), "1", str(MOST),
+        sys.executable, str(CHILD), str(smtp), str(http), str(folder), str(first), str(MOST), "2",
         cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await process.communicate()
@@ -73,10 +74,14 @@ async def test_no_message_is_lost_and_none_has_two_keys(
     receiver: tuple[Receiver, int, int], tmp_path: Path
 ) -> None:
     taker, smtp, http = receiver
-    walks = await walked(smtp, http, tmp_path)
-    *killed, last = walks
+    odd, even = await asyncio.gather(
+        walked(smtp, http, tmp_path / "odd", 1), walked(smtp, http, tmp_path / "even", 2)
+    )
+    walks = sorted([*odd, *even], key=lambda walk: walk["step"])
+    *killed, last, beyond = walks
     assert len(killed) > 20, "the walk has as many steps as there are statements and hand-overs"
-    assert last["killed"] == 0, "the last life went by without a kill"
+    assert last["killed"] == beyond["killed"] == 0, "the last lives went by without a kill"
+    assert [walk["step"] for walk in walks] == list(range(1, len(walks) + 1)), "no step is left out"
     assert {walk["killed"] for walk in killed} == {signal.SIGKILL}
     repeated = Counter[str]()
     for walk in walks:
