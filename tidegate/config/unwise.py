@@ -7,15 +7,19 @@ from controller.settings import ControllerSettings
 from engine.settings import EngineSettings
 from monitor.collectors import snds_access
 from tidegate.config import notifying
+from tidegate.config.caution import Caution
 from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
 from tidegate.config.web import is_open_to_all
 from tidegate.config.yaml_reader import Document, Path
 
 
-def warnings(document: Document, sections: Mapping[str, Any]) -> list[str]:
+def warnings(document: Document, sections: Mapping[str, Any]) -> list[Caution]:
     """A sentence each, with the line."""
-    return [f"{document.file}:{document.line(path) or 1}: {text}" for path, text in _said(sections)]
+    return [
+        Caution(path[0], f"{document.file}:{document.line(path) or 1}: {text}")
+        for path, text in _said(sections)
+    ]
 
 
 def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
