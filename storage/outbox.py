@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, delete, or_, select
 
 from core.errors import ConflictError, NotFoundError
-from storage.tables import OutboxRow
+from storage.tables import NoticeRow, OutboxRow
 
 
 class MailState(StrEnum):
@@ -178,6 +178,28 @@ def about(session: Session, incidents: Collection[int]) -> list[StoredMail]:
         select(OutboxRow).where(col(OutboxRow.incident).in_(incidents)).order_by(col(OutboxRow.id))
     )
     return [StoredMail.model_validate(row.model_dump()) for row in rows]
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to `limit` messages that were sent or given up before then. Returns how many.
+
+    Those of a thread that still goes on stay: they tell who has heard of it.
+    """
+    going_on = select(NoticeRow.incident).where(
+        col(NoticeRow.closed).is_(False),
+        or_(NoticeRow.lead == OutboxRow.incident, NoticeRow.incident == OutboxRow.incident),
+    )
+    over = session.exec(
+        select(OutboxRow.id)
+        .where(
+            col(OutboxRow.state).in_([str(MailState.SENT), str(MailState.DEAD)]),
+            col(OutboxRow.finished_at) < before,
+            ~going_on.exists(),
+        )
+        .limit(limit)
+    ).all()
+    session.exec(delete(OutboxRow).where(col(OutboxRow.id).in_(over)))
+    return len(over)
 
 
 def _in_state(session: Session, state: MailState) -> list[StoredMail]:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 from sqlalchemy import ColumnElement, func
-from sqlmodel import Session, and_, col, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, and_, col, delete, select
 
 from core.address import IpAddress, parse_ip
 from core.reading import Quality, Reading, Source, Status
@@ -98,6 +99,27 @@ def latest_for(session: Session, ip: IpAddress) -> list[Reading]:
 def watched_since(session: Session) -> datetime | None:
     """When the first answer that is still known was seen; None before any."""
     return session.exec(select(func.min(ReadingRun.first_seen))).one()
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to `limit` runs that were last seen before then. Returns how many.
+
+    The newest of each series stays, however old: what is known last is known.
+    """
+    newer = aliased(ReadingRun)
+    same = and_(
+        newer.ip == ReadingRun.ip,
+        newer.source == ReadingRun.source,
+        newer.metric == ReadingRun.metric,
+        col(newer.last_period) > col(ReadingRun.last_period),
+    )
+    over = session.exec(
+        select(ReadingRun.id)
+        .where(col(ReadingRun.last_seen) < before, select(newer.id).where(same).exists())
+        .limit(limit)
+    ).all()
+    session.exec(delete(ReadingRun).where(col(ReadingRun.id).in_(over)))
+    return len(over)
 
 
 def _newest(session: Session, *conditions: ColumnElement[bool]) -> list[Reading]:

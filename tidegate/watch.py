@@ -30,7 +30,7 @@ from monitor.notifications import plan_mail
 from monitor.replies.hours import ReplyHistory
 from monitor.watcher import LookAgain, Watcher, WatchResult
 from storage import database, readings, snds
-from tidegate import digests, messengers, plans, process, reply_rounds
+from tidegate import digests, housekeeping, messengers, plans, process, reply_rounds
 from tidegate.alert_desk import AlertDesk
 from tidegate.config.load import Loaded
 from tidegate.config.model import Config
@@ -188,6 +188,8 @@ class Watch:
             first=FIRST + STAGGER * len(collectors),
         )
         digests.plan(self._jobs, self._engine, self.clock, self.config.monitor, self._at_desk)
+        kept = self.config.monitor.retention
+        housekeeping.plan(self._jobs, self._engine, self.clock, kept, self._at_desk)
 
     def _round_of(self, collector: Collector) -> Work:
         fleet = [source.address for source in self.config.source_ips]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from core.incident import Incident, IncidentKind
+from core.incident import Incident, IncidentKind, Rule
 from core.text import printable
 from monitor.digest import automation, figures, per_ip
 from monitor.digest.facts import Facts
@@ -52,6 +52,7 @@ class _Build:
             left_out=max(0, len(ill) - self.settings.rows),
             quality=self._quality(),
             sources=self._sources(),
+            doors=self._doors(attention),
             upcoming=self._upcoming(),
             day_names=names,
             troubled_per_day=troubled,
@@ -130,6 +131,10 @@ class _Build:
             for s in self.facts.sources
             if s.state not in _FINE
         )
+
+    def _doors(self, attention: list[Incident]) -> tuple[str, ...]:
+        """Links, sign-ins and attestations that end soon or have ended, each with what to do."""
+        return tuple(printable(i.summary, 300) for i in attention if i.rule is Rule.ACCESS)
 
     def _upcoming(self) -> tuple[str, ...]:
         until = self.facts.now + _UPCOMING

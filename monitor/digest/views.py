@@ -93,6 +93,7 @@ class DigestView:
     left_out: int
     quality: str
     sources: tuple[SourceLine, ...]
+    doors: tuple[str, ...]
     upcoming: tuple[str, ...]
     day_names: tuple[str, ...]
     troubled_per_day: tuple[int, ...]

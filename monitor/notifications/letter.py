@@ -103,12 +103,12 @@ def assemble(thread: Thread, envelope: Envelope, html: str, text: str) -> Render
 
 def _standing_headers(envelope: Envelope) -> dict[str, str]:
     domain = _domain(envelope.sender)
-    address = parseaddr(envelope.sender)[1]
+    reader = parseaddr(envelope.reply_to or envelope.sender)[1]  # who reads it can take somebody off the list
     return {
         "Auto-Submitted": "auto-generated",  # RFC 3834
         "X-Auto-Response-Suppress": "All",  # Exchange
         "List-Id": f"Tidegate {envelope.stream} <{envelope.stream}.tidegate.{domain}>",
-        "List-Unsubscribe": f"<mailto:{address}?subject=unsubscribe%20{envelope.stream}>",
+        "List-Unsubscribe": f"<mailto:{reader}?subject=unsubscribe%20{envelope.stream}>",
     }
 
 

@@ -35,9 +35,10 @@ PLAN = Wording(
     heading="Advice",
     subject="Plan: {number}",
     verdict="The controller would make {number} now.",
-    intro="Nothing has been changed: the controller advises and does not act. Each change comes with the "
+    intro="Nothing has been changed: the controller does not act there. Each change comes with the "
     "command that makes it.",
-    why="You get this mail because the controller only advises there.",
+    why="You get this mail because the controller is in mode observe or advise there, or the IP is "
+    "protected.",
     footer="With controller.mode: enforce it makes such changes itself.",
 )
 QUESTION = Wording(

@@ -1,7 +1,7 @@
 import json
 import struct
 import zlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from core.errors import OperatorError
 from core.reading import Source
+from monitor.collectors import snds_access
+from monitor.collectors.collected import Collected
+from monitor.collectors.snds_settings import SndsAccount, SndsSettings
 from monitor.digest import figures, png
 from monitor.digest import mail as digest_mail
 from monitor.digest.settings import DigestSettings
@@ -28,6 +31,7 @@ from tests.unit.monitor.watching import (
     message,
     monitor_settings,
     rig,
+    score,
     text_of,
     unknown,
 )  # fmt: skip
@@ -40,6 +44,12 @@ MONDAY = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 def digest_of(monitor: Rig, settings: DigestSettings | None = None) -> str:
     with database.session(monitor.engine) as session:
         return digest_mail.digest(session, MONDAY, settings or DigestSettings(), MAIL).text
+
+
+def covered(zone: str) -> Coverage:
+    return Coverage(
+        source=Source.DNSBL, metric=zone, families=(4,), first_at=START, last_at=START, whole_at=START
+    )
 
 
 def listed_for(monitor: Rig, hours: int) -> None:
@@ -68,20 +78,54 @@ def test_ips_that_only_a_lists_row_speaks_for_are_counted() -> None:
     with rig() as monitor:
         with database.session(monitor.engine) as session:
             coverage.watch(session, [IP, OTHER_IP], START)
-            row = Coverage(
-                source=Source.DNSBL,
-                metric="bl.test",
-                families=(4,),
-                first_at=START,
-                last_at=START,
-                whole_at=START,
-            )
+            row = covered("bl.test")
             coverage.save(session, row)
         assert "All 2 IPs clean all week, every check answers" in digest_of(monitor)
         assert "2 series watched" in digest_of(monitor)
         with database.session(monitor.engine) as session:
             coverage.save(session, row.model_copy(update={"doubt": "refused"}))
         assert "2 checks unanswered" in digest_of(monitor)
+
+
+def test_every_clean_ip_is_counted_however_few_lines_there_are() -> None:
+    with rig(start=START - timedelta(days=3)) as monitor:
+        listed_for(monitor, 3)
+        with database.session(monitor.engine) as session:
+            coverage.watch(session, [IP + n for n in range(500)], START - timedelta(days=9))
+        said = digest_of(monitor)
+    assert said.startswith("499 clean, 1 in trouble now.")
+    assert "499 clean all week." in said
+
+
+def test_lists_that_speak_for_everybody_speak_for_an_ip_in_trouble_too() -> None:
+    with rig(start=START - timedelta(days=3)) as monitor:
+        for day in range(-3, 0):
+            monitor.take(score(day, 65))
+        with database.session(monitor.engine) as session:
+            coverage.watch(session, [IP], START - timedelta(days=9))
+            coverage.save(session, covered("one.test"))
+        assert "on no list; score 65" in digest_of(monitor)
+        with database.session(monitor.engine) as session:
+            coverage.save(session, covered("one.test").model_copy(update={"doubt": "refused"}))
+        assert "lists unknown; score 65" in digest_of(monitor)
+
+
+def test_links_that_expire_soon_are_named_with_the_day_and_the_remedy() -> None:
+    with rig(start=START - timedelta(days=3)) as monitor:
+        account = SndsAccount.model_validate(
+            {"name": "main", "data-link": "https://snds.example/?k=c4nary", "links-issued": date(2026, 11, 1)}
+        )
+        now = monitor.clock.now()
+        doors = snds_access.of_account(account, SndsSettings(expiry_warning=timedelta(days=21)), now)
+        monitor.watcher.take(Collected("snds", [], access=doors))
+        said = digest_of(monitor)
+        with database.session(monitor.engine) as session:
+            html = digest_mail.digest(session, MONDAY, DigestSettings(), MAIL).html
+    quality = " ".join(said[said.index("DATA QUALITY") :].split())
+    assert "the SNDS links of account main stop working on 2026-12-01, in" in quality
+    assert "make new ones in the SNDS portal" in quality
+    assert "stop working on 2026-12-01" in html
+    assert "c4nary" not in said + html
 
 
 def test_the_verdict_counts_and_the_worst_stand_first() -> None:

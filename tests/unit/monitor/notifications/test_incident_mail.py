@@ -145,9 +145,15 @@ def test_headers_keep_robots_quiet_and_filters_happy() -> None:
     assert first["Auto-Submitted"] == "auto-generated"
     assert first["X-Auto-Response-Suppress"] == "All"
     assert first["List-Id"] == "Tidegate alerts <alerts.tidegate.mta.example>"
-    assert first["List-Unsubscribe"].startswith("<mailto:")
+    assert first["List-Unsubscribe"] == "<mailto:tidegate@mta.example?subject=unsubscribe%20alerts>"
     assert first["X-Tidegate-Incident"] == "INC-1"
     assert first["X-Tidegate-Severity"] == "critical"
+
+
+def test_who_wants_no_more_mail_writes_to_a_person_where_one_is_named() -> None:
+    with rig(monitor_settings(reply_to="Postmaster <postmaster@example.com>")) as monitor:
+        first = story(monitor)[0]
+    assert first["List-Unsubscribe"] == "<mailto:postmaster@example.com?subject=unsubscribe%20alerts>"
 
 
 def test_an_update_prints_the_news_and_not_everything_again() -> None:
