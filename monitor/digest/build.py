@@ -71,7 +71,8 @@ class _Build:
     def _verdict(self, ill: list[IpLine], attention: list[Incident]) -> str:
         watched = len(per_ip.watched(self.facts))
         now_ill = len({i.ip for i in attention if i.ip})
-        blind = [i for i in attention if i.kind is IncidentKind.SOURCE]
+        doors = [i for i in attention if i.rule is Rule.ACCESS]
+        blind = [i for i in attention if i.kind is IncidentKind.SOURCE and i not in doors]
         if not watched:
             return "Nothing was watched: no source has answered about any IP yet."
         if not self.facts.incidents:
@@ -86,6 +87,8 @@ class _Build:
             parts.append(f"{wording.count(len(held), 'limit')} in force")
         if blind:
             parts.append(f"blind on {wording.count(len(blind), 'source')}")
+        if doors:
+            parts.append(f"access to {wording.count(len(doors), 'source')} ends")
         return ", ".join(parts) + "."
 
     def _all_clean(self, watched: int) -> str:

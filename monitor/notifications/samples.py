@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
 
+from pydantic import SecretStr
 from sqlmodel import Session
 
 from core.address import IpAddress
@@ -17,6 +18,11 @@ from core.lease import Directive, Scope
 from core.provider import EVERY, MICROSOFT
 from core.rate import Rate
 from core.reading import Reading, Source, Status
+from monitor.collectors import snds_access
+from monitor.collectors.snds_access import LINK_LIFE
+from monitor.collectors.snds_settings import SndsAccount, SndsSettings
+from monitor.detection import access
+from monitor.incidents import record
 from monitor.incidents.telling import Account, Mailing, Why
 from storage import database, health, incidents, leases, readings, scopes
 from storage.health import SourceHealth
@@ -88,17 +94,24 @@ def _polls(session: Session, opened: datetime, ended: datetime | None, now: date
         listed = opened <= at and (ended is None or at < ended)
         readings.record(session, _answer(_IP, at, Status.BAD if listed else Status.GOOD))
         at += timedelta(hours=1)
+    readings.record(session, _yellow(_IP, now))
+    readings.record(session, _of_day(_IP, now, Source.SNDS_DATA, "trap-hits", value=0.0))
+    readings.record(session, _of_day(_IP, now, Source.SENDER_SCORE, "", value=91.0, detail="91"))
+
+
+def _yellow(ip: IpAddress, now: datetime) -> Reading:
+    seen = _of_day(ip, now, Source.SNDS_DATA, "filter-result", detail="YELLOW")
+    return seen.model_copy(update={"status": Status.WARN})
+
+
+def _of_day(
+    ip: IpAddress, now: datetime, source: Source, metric: str, value: float | None = None, detail: str = ""
+) -> Reading:
     day = now.replace(hour=8, minute=0, second=0, microsecond=0) - timedelta(days=2)
-    seen = {"period_start": day, "period_end": day + timedelta(days=1), "observed_at": now}
-    for source, metric, status, value, detail in (
-        (Source.SNDS_DATA, "filter-result", Status.WARN, None, "YELLOW"),
-        (Source.SNDS_DATA, "trap-hits", Status.GOOD, 0.0, ""),
-        (Source.SENDER_SCORE, "", Status.GOOD, 91.0, "91"),
-    ):
-        reading = Reading(
-            ip=_IP, source=source, metric=metric, status=status, value=value, detail=detail, **seen,
-        )  # fmt: skip
-        readings.record(session, reading)
+    return Reading(
+        ip=ip, source=source, metric=metric, period_start=day, period_end=day + timedelta(days=1),
+        observed_at=now, status=Status.GOOD, value=value, detail=detail,
+    )  # fmt: skip
 
 
 def _answer(ip: IpAddress, at: datetime, status: Status) -> Reading:
@@ -202,7 +215,7 @@ def _fleet(session: Session, now: datetime) -> None:
 
 
 def _elsewhere(session: Session, now: datetime) -> None:
-    """One more IP that is in trouble, and a source that does not answer."""
+    """One more IP that is in trouble, a source that does not answer, and links that will not."""
     other = _IP + 4
     incidents.open_incident(
         session,
@@ -219,6 +232,8 @@ def _elsewhere(session: Session, now: datetime) -> None:
             }
         ),
     )
+    readings.record(session, _yellow(other, now))
+    incidents.open_incident(session, _closing(now))
     health.save(
         session,
         SourceHealth(
@@ -226,3 +241,11 @@ def _elsewhere(session: Session, now: datetime) -> None:
             last_attempt_at=now, last_error="the resolver is refused", consecutive_failures=9,
         ),
     )  # fmt: skip
+
+
+def _closing(now: datetime) -> NewIncident:
+    """Links into SNDS that stop working in three days, as the monitor finds it."""
+    account = SndsAccount(name="main", data_link=SecretStr("https://snds.example/"),
+                          links_issued=(now + timedelta(days=3)).date() - LINK_LIFE)  # fmt: skip
+    [finding] = access.findings(snds_access.of_account(account, SndsSettings(), now), now)
+    return record.new_incident(finding, now - timedelta(days=4))

@@ -117,10 +117,11 @@ def test_links_that_expire_soon_are_named_with_the_day_and_the_remedy() -> None:
         )
         now = monitor.clock.now()
         doors = snds_access.of_account(account, SndsSettings(expiry_warning=timedelta(days=21)), now)
-        monitor.watcher.take(Collected("snds", [], access=doors))
+        monitor.watcher.take(Collected("snds", [clean(now)], access=doors))
         said = digest_of(monitor)
         with database.session(monitor.engine) as session:
             html = digest_mail.digest(session, MONDAY, DigestSettings(), MAIL).html
+    assert said.startswith("1 clean, 0 in trouble now, access to 1 source ends.\n")
     quality = " ".join(said[said.index("DATA QUALITY") :].split())
     assert "the SNDS links of account main stop working on 2026-12-01, in" in quality
     assert "make new ones in the SNDS portal" in quality
