@@ -1,5 +1,6 @@
 """The digest as a mail for one reader, as JSON, and its way to the outbox: once per week and reader."""
 
+import base64
 import json
 from dataclasses import asdict
 from datetime import datetime
@@ -97,6 +98,13 @@ def shown(said: DigestView, subject: str) -> tuple[str, str]:
             "chart": CHART,
         },
     )
+
+
+def page(said: DigestView) -> str:
+    """The same HTML for a browser, its picture inside: a file or a web page as it stands."""
+    html, _ = shown(said, said.title)
+    picture = base64.b64encode(png.bars(said.troubled_per_day)).decode()
+    return html.replace(f"cid:{CHART}", f"data:image/png;base64,{picture}")
 
 
 def as_json(said: DigestView) -> str:

@@ -31,8 +31,8 @@ def show_digest(asked: Invocation, week: str | None, *, html: bool) -> None:
     if asked.as_json:
         emit(digest_mail.as_json(said))
         return
-    as_html, as_text = digest_mail.shown(said, said.title)
-    emit((as_html if html else as_text).rstrip("\n"))
+    text = digest_mail.page(said) if html else digest_mail.shown(said, said.title)[1]
+    emit(text.rstrip("\n"))
 
 
 def send_digest(asked: Invocation) -> int:

@@ -10,6 +10,7 @@ import pytest
 from core.clock import SystemClock
 from core.lease import Directive, Scope
 from core.rate import Rate
+from monitor.detection import false_alarms
 from storage import database, incidents, leases, orders, scopes
 from storage.incidents import EventKind
 from storage.leases import LeaseChange
@@ -195,6 +196,13 @@ def test_an_ip_without_a_story_says_so(desk: Desk) -> None:
     assert "Nothing is known about 203.0.113.8 since" in desk("timeline", "203.0.113.8", "--since", "1d")
 
 
+@pytest.fixture
+def short_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(false_alarms, "PERIODS", 2_000)  # the words are looked at, not the figures
+    monkeypatch.setattr(false_alarms, "CYCLES", 50)
+
+
+@pytest.mark.usefixtures("short_simulation")
 def test_false_alarms_are_told_for_the_configured_fleet_and_for_any_other(desk: Desk) -> None:
     document = json.loads(desk("false-alarms", "--json"))
     assert (document["ips"], document["messages_per_ip_and_day"]) == (2, 20_000)
@@ -209,6 +217,7 @@ def test_false_alarms_are_told_for_the_configured_fleet_and_for_any_other(desk: 
     assert "False alarms a month for 1000 source IPs, 500 messages a day each (as given):" in text
 
 
+@pytest.mark.usefixtures("short_simulation")
 def test_the_volume_is_the_one_on_record(desk: Desk) -> None:
     now = SystemClock().now()
     engine = database.open_database(desk.url)

@@ -1,4 +1,6 @@
+import base64
 import json
+import re
 import struct
 import zlib
 from datetime import UTC, date, datetime, timedelta
@@ -174,6 +176,16 @@ def test_the_picture_is_inline_and_has_words() -> None:
     [picture] = [part for part in mail.walk() if part.get_content_type() == "image/png"]
     assert picture["Content-ID"] == f"<{digest_mail.CHART}>"
     assert len(mail.as_bytes()) < 80_000
+
+
+def test_the_page_needs_nothing_beside_it() -> None:
+    with rig(start=START - timedelta(days=3)) as monitor:
+        listed_for(monitor, 3)
+        with database.session(monitor.engine) as session:
+            page = digest_mail.page(digest_mail.view(session, MONDAY, DigestSettings()))
+    assert "cid:" not in page
+    [encoded] = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    assert base64.b64decode(encoded).startswith(b"\x89PNG")
 
 
 def test_each_reader_gets_one_digest_a_week_in_their_own_zone() -> None:

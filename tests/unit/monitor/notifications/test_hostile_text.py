@@ -89,6 +89,16 @@ def incident(session: Session, attack: str) -> Incident:
     return opened
 
 
+def closing(session: Session, attack: str) -> None:
+    """Access that ends, with an account that somebody has named so."""
+    new = NewIncident(
+        fingerprint=f"source:{attack}", kind=IncidentKind.SOURCE, ip=None, source=Source.SNDS_DATA, metric=attack,
+        rule=Rule.ACCESS, severity=Severity.WARNING, title=attack, summary=attack, evidence={"said": attack},
+        evidence_end=START, opened_at=START,
+    )  # fmt: skip
+    incidents.open_incident(session, new)
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("why", [Why.NEW, Why.UPDATE, Why.RESOLVED])
 def test_a_mail_about_an_incident_is_as_safe_as_its_templates(attack: str, why: Why) -> None:
@@ -108,6 +118,7 @@ def test_a_digest_is_as_safe_as_its_templates(attack: str) -> None:
         monitor.take(clean(monitor.clock.now()), listed(monitor.clock.now(), IP + 1, zone_name=attack))
         with database.session(monitor.engine) as session:
             incident(session, attack)
+            closing(session, attack)
             health.save(session, SourceHealth(name=attack, state="blind", last_error=attack, detail=attack))
             order = NewOrder(kind=OrderKind.FREEZE, author=attack, reason=attack, created_at=START,
                              expires_at=START + timedelta(days=2))  # fmt: skip
@@ -116,6 +127,7 @@ def test_a_digest_is_as_safe_as_its_templates(attack: str) -> None:
             mail = digest_mail.digest(session, now, DigestSettings(), monitor_settings().notifications)
             view = digest_mail.view(session, now, DigestSettings())
     _is_safe(mail.mime)
+    _is_safe_html(digest_mail.page(view))
     _is_plain(json.loads(digest_mail.as_json(view)))
 
 
@@ -141,14 +153,23 @@ def _is_safe(mime: bytes) -> None:
     assert [part.get_content_type() for part in mail.walk()][:2] == ["multipart/alternative", "text/plain"]
     assert mail["Bcc"] is None
     assert str(mail["Subject"]).isascii()
-    html, text = html_of(mail), text_of(mail)
-    for part in (html, text):
-        assert all(c.isprintable() or c in "\n\u2026" for c in part)
-        assert "54397" not in part, "nothing is computed"
+    _is_plain_text(text_of(mail))
+    _is_safe_html(html_of(mail))
+
+
+def _is_plain_text(text: str) -> None:
+    assert all(c.isprintable() or c in "\n\u2026" for c in text)
+    assert "54397" not in text, "nothing is computed"
+
+
+def _is_safe_html(html: str) -> None:
+    _is_plain_text(html)
     tags = Tags()
     tags.feed(html)
     assert tags.seen.isdisjoint({"script", "iframe", "form", "svg", "img[onerror]", "a[onclick]", "link"})
-    assert all(link.startswith(("https://", "http://", "cid:")) for link in tags.links)
+    assert all(
+        link.startswith(("https://", "http://", "cid:", "data:image/png;base64,")) for link in tags.links
+    )
 
 
 def _is_plain(value: object) -> None:
