@@ -43,7 +43,7 @@ class _Build:
             attention=tuple(self._line(i) for i in attention),
             figures=figures.figures(self.facts),
             providers=figures.providers(self.facts),
-            has_mail=any(h.attempted for h in self.facts.hours),
+            has_figures=figures.has_any(self.facts),
             incidents=tuple(self._line(i) for i in worst_first if not per_ip.is_open(i, self.facts)),
             automation=automation.summary(self.facts),
             scopes=tuple(scopes[: self.settings.rows]),

@@ -10,7 +10,7 @@ from core.address import IpAddress
 from core.incident import Incident
 from core.reading import Reading
 from monitor.digest.week import Week
-from storage import coverage, health, incidents, leases, orders, outbox, readings, scopes
+from storage import coverage, health, incidents, leases, orders, outbox, readings, scopes, snds
 from storage.coverage import Coverage
 from storage.health import SourceHealth
 from storage.leases import LeaseChange
@@ -25,7 +25,8 @@ class Facts:
     """Plain values; `hours` covers the week and the one before, `earlier` the changes of a month before it.
 
     `lists` speak for those `watched` IPs that have no reading of their own; the values tell since when they
-    are watched. `undelivered` messages were given up in the week.
+    are watched. `undelivered` messages were given up in the week. `traps` are SNDS' trap hits in the week and
+    in the one before.
     """
 
     week: Week
@@ -40,6 +41,7 @@ class Facts:
     watched: Mapping[IpAddress, datetime] = field(default_factory=dict)
     lists: tuple[Coverage, ...] = ()
     undelivered: int = 0
+    traps: tuple[int | None, int | None] = (None, None)
 
 
 def gather(session: Session, week: Week, now: datetime) -> Facts:
@@ -59,4 +61,9 @@ def gather(session: Session, week: Week, now: datetime) -> Facts:
         watched=coverage.watched(session),
         lists=tuple(coverage.load(session).values()),
         undelivered=sum(at >= week.start for at in dead),
+        traps=(_traps(session, week), _traps(session, week.before)),
     )
+
+
+def _traps(session: Session, week: Week) -> int | None:
+    return snds.trap_hits(session, week.monday, week.monday + timedelta(days=7))

@@ -17,11 +17,11 @@ _BARS = "▁▃▅▇"
 
 
 def figures(facts: Facts) -> tuple[Figure, ...]:
-    """Volume, delivered, put off, refused and complaints, this week and the last."""
+    """Volume, delivered, put off, refused, complaints, trap hits if SNDS tells: this week and the last."""
     start = facts.week.start
     this = _Sum.of(h for h in facts.hours if h.hour >= start)
     last = _Sum.of(h for h in facts.hours if h.hour < start)
-    return tuple(
+    mail = tuple(
         Figure(name, this.show(field), last.show(field), this.against(last, field))
         for name, field in (
             ("Recipients attempted", "attempted"),
@@ -32,6 +32,22 @@ def figures(facts: Facts) -> tuple[Figure, ...]:
             ("Complaints", "complaints"),
         )
     )
+    return (*mail, *_traps(*facts.traps))
+
+
+def has_any(facts: Facts) -> bool:
+    """Whether a figure of these two weeks is known."""
+    return any(h.attempted for h in facts.hours) or facts.traps != (None, None)
+
+
+def _traps(this: int | None, last: int | None) -> tuple[Figure, ...]:
+    if this is None and last is None:
+        return ()
+    shown_this, shown_last = (NO_DATA if hits is None else f"{hits:,}" for hits in (this, last))
+    change = NO_DATA
+    if this is not None and last is not None:
+        change = "same" if this == last else f"{this - last:+,}"
+    return (Figure("Spam trap hits (SNDS)", shown_this, shown_last, change),)
 
 
 def providers(facts: Facts) -> tuple[ProviderLine, ...]:

@@ -84,7 +84,7 @@ class DigestView:
     attention: tuple[IncidentLine, ...]
     figures: tuple[Figure, ...]
     providers: tuple[ProviderLine, ...]
-    has_mail: bool
+    has_figures: bool
     incidents: tuple[IncidentLine, ...]
     automation: str
     scopes: tuple[ScopeLine, ...]

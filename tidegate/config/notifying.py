@@ -8,12 +8,13 @@ from pydantic import SecretStr
 
 from engine.settings import EngineSettings
 from monitor.notifications import routing
-from monitor.notifications.settings import NotificationSettings
+from monitor.notifications.settings import NotificationSettings, SmtpSettings
 from tidegate.config.virtual_mtas import refuse_name
 from tidegate.config.yaml_reader import Document, Path
 
 _AT: Path = ("monitor", "notifications")
 _CHANNELS: Path = (*_AT, "channels")
+_HERE = frozenset({"localhost", "127.0.0.1", "[::1]", "0.0.0.0", "[::]"})
 
 
 def check(document: Document, sections: Mapping[str, Any]) -> None:
@@ -42,6 +43,22 @@ def unwise(settings: NotificationSettings) -> Iterator[tuple[Path, str]]:
     used = {name for route in told for name in route.channels}
     for name in sorted(set(settings.channels.names) - used):
         yield _CHANNELS, f"no route leads to the channel {name!r}"
+
+
+def leaves_through(smtp: SmtpSettings, engine: EngineSettings) -> bool:
+    """Whether our own mail goes to this file's engine with no route of its own there."""
+    hosts = _HERE if smtp.host in _HERE or smtp.host == "::1" else {smtp.host, f"[{smtp.host}]"}
+    return smtp.virtual_mta is None and any(f"{host}:{smtp.port}" in engine.listen for host in hosts)
+
+
+def unwise_route(settings: NotificationSettings, engine: EngineSettings) -> Iterator[tuple[Path, str]]:
+    """An alert that leaves through the IP that it is about."""
+    said = (
+        "mail about an IP leaves through the engine's own IPs and is held back with the rest: "
+        "name a virtual-mta with takes-leases: false, or another mail server"
+    )
+    if settings.enabled and leaves_through(settings.smtp, engine):
+        yield (*_AT, "smtp"), said
 
 
 def _names(document: Document, settings: NotificationSettings) -> None:

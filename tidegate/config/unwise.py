@@ -66,6 +66,9 @@ def _delivered(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from shadowed(engine)
     if controller is not None:
         yield from _shared_protection(controller, engine)
+    monitor = sections.get("monitor")
+    if lists and monitor is not None:
+        yield from notifying.unwise_route(monitor.notifications, engine)
 
 
 def _shared_protection(controller: ControllerSettings, engine: EngineSettings) -> Iterator[tuple[Path, str]]:

@@ -8,6 +8,7 @@ import aiosmtplib
 from core.text import printable
 from monitor.notifications import routing
 from monitor.notifications.smtp import dial
+from tidegate.config.notifying import leaves_through
 from tidegate.doctor.finding import Finding, Patient, broken, fine, unwise
 
 _CHECK: Final = "mail"
@@ -20,7 +21,7 @@ async def mail(patient: Patient) -> Sequence[Finding]:
         return [fine(_CHECK, "notifications are off")]
     smtp = settings.smtp
     where = f"{smtp.host}:{smtp.port}"
-    if where in patient.config.engine.listen and smtp.virtual_mta is None:
+    if leaves_through(smtp, patient.config.engine):
         return [
             unwise(
                 _CHECK,

@@ -103,6 +103,24 @@ def test_mail_through_the_engine_takes_a_route_of_its_own() -> None:
     assert "give each its own source IPs" in mistake(told, engine=engine, **{"ip-lists": lists})
 
 
+@pytest.mark.parametrize(
+    ("host", "listen", "count"),
+    [
+        ("localhost", "127.0.0.1:2525", 1),
+        ("::1", "[::]:2525", 1),
+        ("192.0.2.1", "192.0.2.1:2525", 1),
+        ("192.0.2.1", "127.0.0.1:2525", 0),
+        ("localhost", "127.0.0.1:2526", 0),
+    ],
+)
+def test_mail_that_would_leave_through_the_ips_that_it_is_about_is_warned_of(
+    host: str, listen: str, count: int
+) -> None:
+    told = {"recipients": ["a@b.example"], "smtp": {"host": host, "port": 2525}}
+    warnings = loaded(told, engine={"listen": [listen]}).warnings
+    assert len([one for one in warnings if "leaves through the engine's own IPs" in one]) == count
+
+
 def test_notifications_know_the_lists_of_an_ip_and_the_way_back_of_a_rate() -> None:
     config = loaded({}, controller={"recovery": {"step": "1h", "factor": 2, "cool-down": "3h"}}).config
     known = background(config)

@@ -15,8 +15,9 @@ from core.reading import Source
 from monitor.collectors import snds_access
 from monitor.collectors.collected import Collected
 from monitor.collectors.snds_settings import SndsAccount, SndsSettings
-from monitor.digest import figures, png
+from monitor.digest import build, figures, png
 from monitor.digest import mail as digest_mail
+from monitor.digest.facts import Facts
 from monitor.digest.settings import DigestSettings
 from monitor.digest.week import Week, last_week, parse_week
 from monitor.notifications.settings import Recipient
@@ -149,6 +150,21 @@ def test_the_verdict_counts_and_the_worst_stand_first() -> None:
 def test_missing_statistics_are_no_data_and_not_zero() -> None:
     with rig() as monitor:
         assert "the engine has reported no mail" in digest_of(monitor)
+
+
+@pytest.mark.parametrize(
+    ("this", "last", "row"),
+    [
+        (7, 3, "Spam trap hits (SNDS) 7 3 +4"),
+        (0, None, "Spam trap hits (SNDS) 0 no data no data"),
+        (2, 2, "Spam trap hits (SNDS) 2 2 same"),
+    ],
+)
+def test_trap_hits_stand_beside_those_of_the_week_before(this: int, last: int | None, row: str) -> None:
+    week = last_week(MONDAY, AMSTERDAM)
+    view = build.digest_view(Facts(week, MONDAY, traps=(this, last)), DigestSettings())
+    _, text = digest_mail.shown(view, "subject")
+    assert row in " ".join(text.split())
 
 
 def test_the_three_forms_say_the_same() -> None:
