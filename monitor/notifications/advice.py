@@ -11,8 +11,13 @@ _UNPROVEN = " (gk)"
 """How the catalogue marks what nobody has checked lately."""
 
 _CAUSE = (
-    "Find the cause first: which campaign, list or customer began to send through this IP "
+    "Find the cause first: which campaign, list or customer began to send through {whom} "
     "shortly before {opened}? Stop that, else the listing comes back."
+)
+_MANY = 10
+_STORM = (
+    "So many at once have one cause, or the list errs: ask the list itself about one of them and see "
+    "tidegate show sources, before you stop mail."
 )
 _STEPS: dict[Rule, tuple[str, ...]] = {
     Rule.SNDS_RED: (
@@ -84,14 +89,14 @@ _STEPS: dict[Rule, tuple[str, ...]] = {
 }
 
 
-def steps(incident: Incident, opened: str) -> tuple[str, ...]:
-    """Numbered advice for one incident. `opened` is when, as the mail writes moments."""
+def steps(incident: Incident, opened: str, ips: int = 1) -> tuple[str, ...]:
+    """Numbered advice for an incident that so many IPs have. `opened` is when, as the mail writes moments."""
     if incident.rule is not Rule.DNSBL_LISTED:
         return _STEPS[incident.rule]
-    return tuple(_delisting(incident, opened))
+    return tuple(_delisting(incident, opened, ips))
 
 
-def _delisting(incident: Incident, opened: str) -> Iterator[str]:
+def _delisting(incident: Incident, opened: str, ips: int) -> Iterator[str]:
     """What the catalogue knows of the list, in the order in which it is done."""
     known = {
         name: printable(str(incident.evidence.get(name) or ""), 200)
@@ -99,7 +104,9 @@ def _delisting(incident: Incident, opened: str) -> Iterator[str]:
     }
     if incident.tier >= 3:
         yield "Few receivers use this list; there is no need to hurry."
-    yield _CAUSE.format(opened=opened)
+    if ips > _MANY:
+        yield _STORM
+    yield _CAUSE.format(opened=opened, whom="this IP" if ips == 1 else "these IPs")
     if known["lookup_url"] and known["lookup_url"] != known["delist_url"]:
         yield f"See what the list has against the IP: {known['lookup_url']}"
     if known["delist_url"]:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.incident import Incident, IncidentKind, Rule
+from core.incident import Incident, IncidentKind, IncidentState, Rule
 from core.text import printable
 from monitor.incidents.lifecycle import FLAPPING
-from monitor.incidents.telling import Account, Why
+from monitor.incidents.telling import Why
 from monitor.notifications import advice, chart, deeds, wording
 from monitor.notifications.facts import Facts, Move, is_about_ips
 from monitor.notifications.settings import NotificationSettings
@@ -74,12 +74,13 @@ class _Build:
             summary="" if brief else self._summary(),
             news=self._news(),
             members=self._members(),
+            left_out=max(0, len(mailing.members) - SHOWN_MEMBERS),
             rows=self._rows(),
             collapsed=self._collapsed(),
             deeds=done,
             deed_note=deeds.note(self.facts, done),
             exhibits=() if brief else self._exhibits(),
-            steps=() if brief else advice.steps(self._topic, self._when(self._topic.opened_at)),
+            steps=() if brief else advice.steps(self._topic, self._when(self._topic.opened_at), self._ips),
             commands=() if over else advice.commands(self._topic, deeds.standing_keys(self.facts, done)),
             elsewhere=self._elsewhere(),
             why=self._why(),
@@ -100,6 +101,10 @@ class _Build:
     def _topic(self) -> Incident:
         return self.facts.topic
 
+    @property
+    def _ips(self) -> int:
+        return len({m.incident.ip for m in self.facts.mailing.members})
+
     def _heading(self) -> str:
         if self.facts.mailing.why is Why.BASELINE:
             return "Baseline"
@@ -107,8 +112,7 @@ class _Build:
 
     def _verdict(self) -> str:
         title, age = is_so(self._topic.title), wording.span(self.facts.now - self._topic.opened_at)
-        ips = len({m.incident.ip for m in self.facts.mailing.members})
-        several = wording.count(ips, "IP")
+        several = wording.count(self._ips, "IP")
         match self.facts.mailing.why:
             case Why.BASELINE:
                 return f"{several} of {self.facts.watched} already had trouble at the first look."
@@ -117,9 +121,18 @@ class _Build:
             case Why.REMINDER:
                 return f"Still open after {age}: {title}."
             case Why.NEW:
-                return f"{several} at once: {title}, and others." if ips > 1 else f"{title}."
+                return (
+                    f"{several} at once: {self._common() or title + ', and others'}."
+                    if self._ips > 1
+                    else f"{title}."
+                )
             case _:
                 return _sentence(self._latest_words() or title)
+
+    def _common(self) -> str:
+        """What is said about all of them alike: `listed on Spamhaus ZEN (SBL)`; empty if it differs."""
+        said = {i.title.replace(f"{i.ip} ", "", 1) for i in (m.incident for m in self.facts.mailing.members)}
+        return printable(said.pop(), 120) if len(said) == 1 else ""
 
     def _summary(self) -> str:
         # a listing says nothing that the table does not say; several incidents are listed one by one
@@ -151,17 +164,12 @@ class _Build:
         )
 
     def _members(self) -> tuple[Member, ...]:
-        return tuple(self._member(m) for m in self.facts.mailing.members[:SHOWN_MEMBERS])
-
-    def _member(self, account: Account) -> Member:
-        incident = account.incident
-        return Member(
-            label=incident.label,
-            title=printable(incident.title, 120),
-            severity=incident.severity,
-            state="open" if account.is_open else "resolved",
-            summary=printable(incident.summary, 300),
-            since=self._when(incident.opened_at),
+        shown = [m.incident for m in self.facts.mailing.members[:SHOWN_MEMBERS]]
+        # what was said of one is not said again of the next
+        summaries = {i.summary: i.number for i in reversed(shown)}
+        return tuple(
+            _member(i, is_first=summaries[i.summary] == i.number, since=self._when(i.opened_at))
+            for i in shown
         )
 
     def _rows(self) -> tuple[Row, ...]:
@@ -190,15 +198,19 @@ class _Build:
             parts.append(f"{wording.count(self.facts.clean, 'other reading')} of the same IP are good")
         if self.facts.unknown:
             parts.append(f"{self.facts.unknown} not known")
+        shown = len({m.now.ip for m in self.facts.moves})
+        if shown < self._ips and is_about_ips(self.facts):
+            parts.append(f"{shown} of {self._ips} IPs shown")
         left = len(self.facts.moves) - SHOWN_ROWS
         if left > 0:
             parts.append(f"{wording.count(left, 'row')} left out")
         return "; ".join(parts)
 
     def _exhibits(self) -> tuple[Exhibit, ...]:
-        shown = [m.incident for m in self.facts.mailing.members if m.is_open][:5]
-        made = (Exhibit(f"{i.label} {printable(i.title, 120)}", _lines(i.evidence)) for i in shown)
-        return tuple(e for e in made if e.lines)
+        alike: dict[tuple[tuple[str, str], ...], list[Incident]] = {}
+        for incident in (m.incident for m in self.facts.mailing.members if m.is_open):
+            alike.setdefault(_lines(incident.evidence), []).append(incident)
+        return tuple(Exhibit(_exhibited(mine), lines) for lines, mine in list(alike.items())[:5] if lines)
 
     def _elsewhere(self) -> str:
         mine = {m.incident.ip for m in self.facts.mailing.members}
@@ -231,6 +243,22 @@ class _Build:
 
     def _when(self, at: datetime) -> str:
         return wording.moment(at, self.settings.time_zone)
+
+
+def _member(incident: Incident, *, is_first: bool, since: str) -> Member:
+    return Member(
+        label=incident.label,
+        title=printable(incident.title, 120),
+        severity=incident.severity,
+        state="open" if incident.state is IncidentState.OPEN else "resolved",
+        summary=printable(incident.summary, 300) if is_first else "",
+        since=since,
+    )
+
+
+def _exhibited(alike: list[Incident]) -> str:
+    title = f"{alike[0].label} {printable(alike[0].title, 120)}"
+    return f"{title}, and {wording.count(len(alike) - 1, 'other')} alike" if len(alike) > 1 else title
 
 
 def is_so(title: str) -> str:

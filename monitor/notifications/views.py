@@ -87,6 +87,7 @@ class IncidentView:
     summary: str
     news: tuple[tuple[str, str], ...]
     members: tuple[Member, ...]
+    left_out: int
     rows: tuple[Row, ...]
     collapsed: str
     deeds: tuple[Deed, ...]
