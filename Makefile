@@ -6,7 +6,7 @@ CONFIG ?= config.yaml
 # most tests wait for sockets and clocks: four at a time, even on two cores
 TEST_ARGS ?= -n 4 --dist worksteal
 
-.PHONY: demo run test check bench torture evaluate lock setup
+.PHONY: demo run test check bench pictures torture detection evaluate lock setup
 
 setup: .venv/ready
 
@@ -37,8 +37,14 @@ check: setup
 bench: setup
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
+pictures: setup
+	$(BIN)/python bench/pictures.py
+
 torture: setup
 	$(BIN)/python bench/torture.py $(TORTURE_ARGS)
+
+detection: setup
+	$(BIN)/python bench/detection.py > docs/detection.md
 
 evaluate: setup
 	$(BIN)/tidegate evaluate --output docs/evaluation.md $(EVALUATE_ARGS)

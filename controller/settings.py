@@ -249,7 +249,9 @@ class ControllerSettings(Settings):
     """From incidents and replies to rates."""
 
     mode: Mode = Field(
-        Mode.ADVISE, description="observe records, advise mails the plan, enforce carries it out."
+        Mode.ADVISE,
+        description="observe and advise change nothing: every change is recorded under that name, mailed "
+        "with the command that would make it, and counted in the weekly digest. enforce makes it.",
     )
     engine: EngineAccess = Field(EngineAccess(), description="The engine whose rates are controlled.")
     interval: Duration = Field(timedelta(seconds=60), description="Time between two looks at everything.")

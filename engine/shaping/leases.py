@@ -4,10 +4,12 @@ An expired controller lease does not vanish: a dead controller must not snap an 
 ramps on the engine's own clock, ×1.5 for each 2 h, until it no longer binds (design section 4).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from core.address import IpAddress
 from core.errors import ConflictError
 from core.lease import RAMP_FACTOR, RAMP_STEP, Lease, Origin
 from core.rate import UNLIMITED, Rate
@@ -95,6 +97,10 @@ class LeaseBook:
         for lease in ended:
             del self._leases[lease.key]
         return ended
+
+    def free(self, ips: Collection[IpAddress]) -> None:
+        """Drop the leases of IPs that take none any more."""
+        self._leases = {key: x for key, x in self._leases.items() if x.scope.source_ip not in ips}
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next lease expires or takes its next step."""

@@ -30,7 +30,12 @@ _IP_LISTS = """\
 #> marketing: [203.0.113.7, 203.0.113.16/30, {include: more-ips.txt}]
 #> transactional:
 #>   - {address: 203.0.113.8, bind: 10.0.0.8}"""
-_NAMES = {"routes": "example.com", "providers": "microsoft", "domains": "example.com"}
+_NAMES = {
+    "NotificationRoute": "on-call",
+    "routes": "example.com",
+    "providers": "microsoft",
+    "domains": "example.com",
+}
 _REQUIRED = {"reply": '"/TSS04/"', "actions": "[mode=backoff]", "zone": "dnsbl.example.com", "name": "main"}
 
 
@@ -102,7 +107,7 @@ class _Writer:
             return
         full = (self._elsewhere or {}).get(entry)
         if full:
-            yield f"{indent}#> {_NAMES.get(key, 'NAME')}: the keys that {full} has"
+            yield f"{indent}#> {_entry_name(key, entry)}: the keys that {full} has"
             return
         self.shown[entry] = key
         values = {k: _default(k, i) for k, i in schema.options(entry).items()}
@@ -112,8 +117,12 @@ class _Writer:
             lines[first] = f"- {lines[first][len(_STEP) :]}"
             yield from (f"{indent}#> {line}" for line in lines)
         else:
-            yield f"{indent}#> {_NAMES.get(key, 'NAME')}:"
+            yield f"{indent}#> {_entry_name(key, entry)}:"
             yield from (f"{indent}#> {line}" for line in lines)
+
+
+def _entry_name(key: str, entry: type[BaseModel]) -> str:
+    return _NAMES.get(entry.__name__, _NAMES.get(key, "NAME"))
 
 
 def _default(key: str, info: FieldInfo) -> Any:
