@@ -137,6 +137,13 @@ class RecoverySettings(Settings):
     cool_down: Duration = Field(
         timedelta(hours=2), description="So long without any alarm before the first step."
     )
+    relapse_factor: float = Field(
+        2.0,
+        ge=1,
+        description="Each cut after a step up multiplies the next cool-down by this, until all is well: who "
+        "feels for a limit that stays where it is meets it ever more seldom.",
+    )
+    longest_cool_down: Duration = Field(timedelta(hours=24), description="No cool-down is longer.")
     step: Duration = Field(timedelta(hours=2), description="Time between steps up.")
     factor: float = Field(1.5, gt=1, description="A step multiplies the level by this, up to the threshold.")
     threshold: Level = Field(
@@ -158,6 +165,12 @@ class RecoverySettings(Settings):
     max_age: Duration = Field(
         timedelta(days=14), description="A throttle that lasts longer is shown to a human."
     )
+
+    def patience(self, relapses: int) -> timedelta:
+        """The cool-down after so many cuts that each came after a step up."""
+        most = max(self.longest_cool_down, self.cool_down)
+        # beyond some doublings the cap binds anyway, and no power may overflow
+        return min(most, self.cool_down * self.relapse_factor ** min(relapses, 30))
 
 
 class FloorSettings(Settings):

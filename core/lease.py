@@ -43,6 +43,10 @@ class Scope(BaseModel):
     source_ip: IpAddress
     provider: str = EVERY
 
+    def __hash__(self) -> int:
+        # the address' own hash goes by its text in hexadecimal: too slow for the key of every table
+        return hash((int(self.source_ip), self.provider))
+
     def __str__(self) -> str:
         return f"{self.source_ip} × {'all providers' if self.provider == EVERY else self.provider}"
 
