@@ -140,6 +140,7 @@ class RecoverySettings(Settings):
     relapse_factor: float = Field(
         2.0,
         ge=1,
+        le=100,
         description="Each cut after a step up multiplies the next cool-down by this, until all is well: who "
         "feels for a limit that stays where it is meets it ever more seldom.",
     )
@@ -169,8 +170,9 @@ class RecoverySettings(Settings):
     def patience(self, relapses: int) -> timedelta:
         """The cool-down after so many cuts that each came after a step up."""
         most = max(self.longest_cool_down, self.cool_down)
-        # beyond some doublings the cap binds anyway, and no power may overflow
-        return min(most, self.cool_down * self.relapse_factor ** min(relapses, 30))
+        # beyond some doublings the cap binds anyway; in seconds, for no span may overflow
+        patience = self.cool_down.total_seconds() * self.relapse_factor ** min(relapses, 30)
+        return timedelta(seconds=min(most.total_seconds(), patience))
 
 
 class FloorSettings(Settings):

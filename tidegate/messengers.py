@@ -27,6 +27,8 @@ def background(config: Config) -> Background:
         lists={ip: frozenset(names) for ip, names in lists.items()},
         ramp=Ramp(
             cool_down=recovery.cool_down,
+            relapse_factor=recovery.relapse_factor,
+            longest_cool_down=recovery.longest_cool_down,
             step=recovery.step,
             factor=recovery.factor,
             threshold=recovery.threshold,

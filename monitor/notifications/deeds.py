@@ -96,7 +96,8 @@ def _ramp(change: LeaseChange, facts: Facts) -> list[tuple[datetime, str]]:
         every = f"times {facts.ramp.factor:g} every {format_duration(facts.ramp.step)}"
         return [(facts.now, f"{where}: {change.after}, {every} until it is not needed")]
     threshold = facts.thresholds.get(change.scope)
-    steps = timetable(change.after, goal, facts.now, facts.ramp, threshold)
+    relapses = int(facts.relapses.get(change.scope, 0))
+    steps = timetable(change.after, goal, facts.now, facts.ramp, threshold, relapses)
     return [(step.at, f"{where}: {step.rate}") for step in steps]
 
 

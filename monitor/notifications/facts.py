@@ -67,6 +67,7 @@ class Facts:
     cost: Cost = Cost()
     bases: Mapping[Scope, Rate] = field(default_factory=dict)
     thresholds: Mapping[Scope, float] = field(default_factory=dict)
+    relapses: Mapping[Scope, float] = field(default_factory=dict)
     ramp: Ramp = STANDARD
     trail: tuple[Reading, ...] = ()
 
@@ -100,6 +101,7 @@ def gather(session: Session, mailing: Mailing, now: datetime, ramp: Ramp = STAND
         cost=_cost(session, ips, since),
         bases={scope: Rate.from_per_hour(base) for scope, base in _remembered(session, ips, "base")},
         thresholds=dict(_remembered(session, ips, "threshold")),
+        relapses=dict(_remembered(session, ips, "relapses")),
         ramp=ramp,
         trail=tuple(_trail(session, topic_of(mailing))),
     )
@@ -154,7 +156,7 @@ def _cost(session: Session, ips: list[IpAddress], since: datetime) -> Cost:
 
 
 def _remembered(session: Session, ips: list[IpAddress], name: str) -> Iterator[tuple[Scope, float]]:
-    """A number of the controller's memory: `base`, what flowed before it held a scope back, `threshold`."""
+    """A number of the controller's memory (controller.state): `base`, `threshold`, `relapses`; not 0."""
     for scope, document in scopes.load_states(session).items():
         number = document.get(name)
         if scope.source_ip in ips and isinstance(number, int | float) and number > 0:

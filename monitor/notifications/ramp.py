@@ -16,21 +16,27 @@ _FIRST: Final = 3
 class Ramp:
     """The controller's way back (`controller.recovery`): what the timetable is reckoned by.
 
-    The first step comes `cool_down` (or `step`, if that is longer) after the last trouble. A step multiplies
-    by `factor` while that stays within `threshold`, a share of the base; above, it adds `increment` of it, or
+    The first step comes `cool_down` (or `step`, if that is longer) after the last trouble; each cut that came
+    after a step up multiplied that by `relapse_factor`, up to `longest_cool_down`. A step multiplies by
+    `factor` while that stays within `threshold`, a share of the base; above, it adds `increment` of it, or
     multiplies by `slow_factor` where that is less.
     """
 
     cool_down: timedelta = timedelta(hours=2)
+    relapse_factor: float = 2.0
+    longest_cool_down: timedelta = timedelta(hours=24)
     step: timedelta = timedelta(hours=2)
     factor: float = 1.5
     threshold: float = 0.7
     increment: float = 0.04
     slow_factor: float = 1.1
 
-    @property
-    def first(self) -> timedelta:
-        return max(self.cool_down, self.step)
+    def first(self, relapses: int = 0) -> timedelta:
+        """The wait before the first step, after so many cuts that each came after a step up."""
+        most = max(self.longest_cool_down, self.cool_down)
+        # in seconds, for no span may overflow; the cap binds long before
+        patience = self.cool_down.total_seconds() * self.relapse_factor ** min(relapses, 30)
+        return max(self.step, timedelta(seconds=min(most.total_seconds(), patience)))
 
 
 STANDARD: Final = Ramp()
@@ -63,11 +69,12 @@ def climb(start: Rate, base: Rate, ramp: Ramp, threshold: float | None = None) -
 
 
 def timetable(
-    start: Rate, base: Rate, now: datetime, ramp: Ramp, threshold: float | None = None
+    start: Rate, base: Rate, now: datetime, ramp: Ramp, threshold: float | None = None, relapses: int = 0
 ) -> list[Step]:
     """The steps worth a line: the first three, then those that pass a quarter, a half, three, all."""
     steps = climb(start, base, ramp, threshold)
     shown = set(range(_FIRST))
     for share in _SHOWN_SHARES:
         shown.add(next((n for n, rate in enumerate(steps) if rate.per_hour >= share * base.per_hour), 0))
-    return [Step(now + ramp.first + ramp.step * n, rate) for n, rate in enumerate(steps) if n in shown]
+    begin = now + ramp.first(relapses)
+    return [Step(begin + ramp.step * n, rate) for n, rate in enumerate(steps) if n in shown]

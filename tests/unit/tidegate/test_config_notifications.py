@@ -125,5 +125,5 @@ def test_notifications_know_the_lists_of_an_ip_and_the_way_back_of_a_rate() -> N
     config = loaded({}, controller={"recovery": {"step": "1h", "factor": 2, "cool-down": "3h"}}).config
     known = background(config)
     assert known.lists_of(IP) == {"marketing"}
-    assert (known.ramp.first.total_seconds(), known.ramp.factor) == (3 * 3600, 2)
+    assert (known.ramp.first().total_seconds(), known.ramp.factor) == (3 * 3600, 2)
     assert known.ramp.threshold == config.controller.recovery.threshold

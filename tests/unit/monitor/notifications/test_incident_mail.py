@@ -1,7 +1,7 @@
 """Whole mails as their readers get them."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
@@ -172,6 +172,18 @@ def test_the_resolved_mail_has_the_duration_the_cost_and_the_timetable() -> None
     assert re.findall(r"(?<!to )all providers: (\d+/h)", resolved) == [
         "150/h", "225/h", "337/h", "759/h", "903/h", "1200/h",
     ]  # fmt: skip
+
+
+def test_the_timetable_of_who_relapsed_begins_later() -> None:
+    begins = []
+    for relapses in (0, 2):
+        with rig() as monitor:
+            with database.session(monitor.engine) as session:
+                scopes.save_states(session, {Scope(source_ip=IP): {"relapses": relapses}}, START)
+            resolved = flat(text_of(story(monitor)[-1]))
+        [begin] = re.findall(r"(\d+ Nov \d\d:\d\d) UTC all providers: 150/h", resolved)
+        begins.append(datetime.strptime(f"2026 {begin}", "%Y %d %b %H:%M").replace(tzinfo=UTC))
+    assert begins[1] - begins[0] == timedelta(hours=8 - 2)
 
 
 def test_in_advise_mode_the_mail_says_that_nothing_was_done() -> None:

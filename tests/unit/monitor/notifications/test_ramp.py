@@ -41,6 +41,28 @@ def test_the_first_step_waits_for_the_cool_down_and_the_others_follow_by_the_ste
     assert [(step.at.hour, str(step.rate)) for step in steps] == [(15, "2000/h"), (16, "4000/h")]
 
 
+@given(
+    relapses=st.integers(0, 60),
+    cool_down=st.integers(1, 48),
+    factor=st.floats(1, 100),
+    longest=st.integers(1, 48),
+)
+def test_who_relapsed_waits_as_long_as_the_controller_does(
+    relapses: int, cool_down: int, factor: float, longest: int
+) -> None:
+    waits = {
+        "cool_down": timedelta(hours=cool_down),
+        "relapse_factor": factor,
+        "longest_cool_down": timedelta(hours=longest),
+        "step": timedelta(minutes=30),
+    }
+    expected = RecoverySettings.model_validate(waits).patience(relapses)
+    [step] = timetable(
+        Rate.parse("1000/h"), Rate.parse("1500/h"), NOON, Ramp(**waits, threshold=1), None, relapses
+    )
+    assert step.at == NOON + expected
+
+
 def test_a_long_way_is_told_in_a_few_lines_that_end_where_it_ends() -> None:
     steps = timetable(Rate.parse("20/h"), Rate.parse("1000/h"), NOON, Ramp())
     assert len(steps) <= 7
