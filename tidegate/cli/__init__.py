@@ -24,6 +24,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command. Returns the exit code; the meanings are in `tidegate help exit-codes`."""
     from tidegate.cli.app import app  # noqa: PLC0415 - the commands register themselves on import
 
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "1"
+    )  # else it reads every installed package's entry points
     debug = "--debug" in arguments
     if not debug:
         logging.getLogger().addHandler(logging.NullHandler())  # commands say what matters themselves

@@ -44,11 +44,19 @@ class Invocation:
         endpoint = self.endpoint or os.environ.get("TIDEGATE_ENDPOINT")
         token = self._token()
         if endpoint is None:
-            from tidegate.config import peek  # noqa: PLC0415 - keeps --help fast
-
-            found = peek.access(self.config_path)
-            endpoint, token = found.endpoint, token or found.token
+            endpoint, known = self._door()
+            token = token or known
         return EngineClient(endpoint, token)
+
+    def _door(self) -> tuple[str, str | None]:
+        from tidegate.config import door  # noqa: PLC0415 - keeps --help fast
+
+        if quickly := door.find(self.config_path):
+            return quickly
+        from tidegate.config import peek  # noqa: PLC0415 - brings every settings model
+
+        found = peek.access(self.config_path)
+        return found.endpoint, found.token
 
     def _token(self) -> str | None:
         if self.token:
