@@ -61,6 +61,44 @@ class EngineClient:
     def queue(self, domain: str, vmta: str) -> dict[str, Any]:
         return self._get(f"/v1/queues/{_part(domain)}/{_part(vmta)}")
 
+    def queue_act(self, domain: str, vmta: str, act: str, reason: str) -> dict[str, Any]:
+        """`pause`, `resume` or `retry` a queue."""
+        place = f"/v1/queues/{_part(domain)}/{_part(vmta)}/{act}"
+        return self._ask("POST", place, params={"reason": reason})
+
+    def queue_mode(self, domain: str, vmta: str, mode: str, reason: str) -> dict[str, Any]:
+        """Put a queue into `normal` or `backoff` mode."""
+        place = f"/v1/queues/{_part(domain)}/{_part(vmta)}/mode"
+        return self._ask("POST", place, json={"mode": mode, "reason": reason})
+
+    def disable_source(
+        self, domain: str, vmta: str, address: str, reason: str, reenable_after: str | None
+    ) -> dict[str, Any]:
+        """Take a source IP out of a queue; `reenable_after` is a duration like 2h."""
+        place = f"/v1/queues/{_part(domain)}/{_part(vmta)}/sources/{_part(address)}/disable"
+        return self._ask("POST", place, json={"reason": reason, "reenable_after": reenable_after})
+
+    def enable_source(self, domain: str, vmta: str, address: str, reason: str) -> dict[str, Any]:
+        """Let a source IP back into a queue."""
+        place = f"/v1/queues/{_part(domain)}/{_part(vmta)}/sources/{_part(address)}/enable"
+        return self._ask("POST", place, params={"reason": reason})
+
+    def messages(self, limit: int, **wanted: str | None) -> dict[str, Any]:
+        """Recipients that wait: by `queue`, `orig`, `rcpt`, `job`, `id`, `older_than`."""
+        return self._get("/v1/messages", {**wanted, "limit": limit})
+
+    def end_messages(
+        self, ending: str, wanted: Mapping[str, Any], reason: str, *, dry_run: bool
+    ) -> dict[str, Any]:
+        """`delete` or `bounce` what a filter takes; on a dry run only count it."""
+        body = {key: value for key, value in wanted.items() if value} | {"reason": reason}
+        params = {"dry_run": "true"} if dry_run else {}
+        return self._ask("POST", f"/v1/messages/{ending}", params=params, json=body)
+
+    def audit(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The engine's own audit, newest first."""
+        return list(self._get("/v1/audit", {"limit": limit}).get("entries", []))
+
     def settings(self, domain: str, vmta: str) -> dict[str, Any]:
         """The directives that hold for a queue, each with the block it comes from."""
         return self._get(f"/v1/settings/{_part(domain)}/{_part(vmta)}")
