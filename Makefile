@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= config.yaml
 
-.PHONY: demo run test check bench torture evaluate lock setup
+.PHONY: demo run test check bench torture evaluate reference lock setup
 
 setup: .venv/ready
 
@@ -43,3 +43,7 @@ evaluate: setup
 
 lock:
 	$(BIN)/pip-compile --quiet --extra lab --extra evaluate --extra dev --extra bench --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml
+
+reference: setup
+	$(BIN)/python -m tidegate.reference
+	$(BIN)/tidegate config example > config.example.yaml

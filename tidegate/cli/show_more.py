@@ -66,11 +66,15 @@ def messages(
     *,
     queue: Annotated[
         str | None,
-        typer.Option("--queue", metavar="domain[/vmta]", autocompletion=completion.queues),
+        typer.Option(
+            "--queue", metavar="domain[/vmta]", help="In these queues.", autocompletion=completion.queues
+        ),
     ] = None,
-    orig: Annotated[str | None, typer.Option("--orig", metavar="ADDRESS", help="<> is none.")] = None,
-    rcpt: Annotated[str | None, typer.Option("--rcpt", metavar="ADDRESS")] = None,
-    job: Annotated[str | None, typer.Option("--jobid", "--jobId", metavar="JOB")] = None,
+    orig: Annotated[
+        str | None, typer.Option("--orig", metavar="ADDRESS", help="From this sender; <> is none.")
+    ] = None,
+    rcpt: Annotated[str | None, typer.Option("--rcpt", metavar="ADDRESS", help="To this recipient.")] = None,
+    job: Annotated[str | None, typer.Option("--jobid", "--jobId", metavar="JOB", help="Of this job.")] = None,
     older_than: Older = None,
     maxitems: MaxItems = 20,
 ) -> None:
