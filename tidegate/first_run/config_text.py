@@ -88,7 +88,7 @@ def _resolver(answers: Answers) -> str:
 def _snds(answers: Answers) -> str:
     if answers.snds is SndsWay.NO:
         return """\
-  # Microsoft's view of your IPs. To have it: sign up at https://sendersupport.olc.protection.outlook.com/snds/,
+  # Microsoft's view of your IPs. To have it: sign up at https://substrate.office.com/ip-domain-management-snds/SNDS,
   # take the comment signs away, then `tidegate snds login`.
   # snds: {enabled: true, accounts: [{name: main, sign-in-file: data/snds-main.json}]}
 """
