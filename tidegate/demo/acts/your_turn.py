@@ -16,7 +16,9 @@ _REASON = "I have looked into it"
 
 async def play(stage: Stage) -> None:
     """Say what can be typed, and tell of every change until Ctrl-C."""
-    stage.console.line(f"{LISTED} is held back, and stays so while it is listed. In another terminal:")
+    stage.console.line(
+        f"{LISTED} is held back, and stays so while it is listed. In another terminal, from here:"
+    )
     stage.console.line()
     for command in commands(program(), stage.config):
         stage.console.line(f"    {command}")
