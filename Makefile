@@ -6,7 +6,7 @@ CONFIG ?= config.yaml
 # most tests wait for sockets and clocks: four at a time, even on two cores
 TEST_ARGS ?= -n 4 --dist worksteal
 
-.PHONY: demo run test check bench pictures torture detection evaluate lock setup
+.PHONY: demo run test check bench pictures torture detection evaluate reference lock setup
 
 setup: .venv/ready
 
@@ -16,6 +16,7 @@ setup: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q core storage engine monitor controller lab tidegate
 	@touch $@
 
 demo: setup
@@ -51,3 +52,7 @@ evaluate: setup
 
 lock:
 	$(BIN)/pip-compile --quiet --extra lab --extra evaluate --extra dev --extra bench --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml
+
+reference: setup
+	$(BIN)/python -m tidegate.reference
+	$(BIN)/tidegate config example > config.example.yaml

@@ -6,9 +6,10 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.moment import Moment
 from core.statistics import ScopeMinute
 from engine import operations
-from engine.api.access import Reader, TheEngine
+from engine.api.access import OPEN, Reader, TheEngine
 
 router = APIRouter(tags=["status"])
 
@@ -62,12 +63,12 @@ async def status(engine: TheEngine, _who: Reader) -> Status:
 
 
 @router.get("/v1/statistics")
-async def statistics(engine: TheEngine, _who: Reader, since: datetime) -> Minutes:
+async def statistics(engine: TheEngine, _who: Reader, since: Moment) -> Minutes:
     """What peers said since then."""
     return Minutes(now=engine.clock.now(), minutes=engine.statistics.since(since))
 
 
-@router.get("/-/healthy")
+@router.get("/-/healthy", openapi_extra=OPEN)
 async def healthy() -> dict[str, str]:
     """The process lives."""
     return {"status": "healthy"}

@@ -52,8 +52,7 @@ def read_file(file: FilePath) -> str:
             [
                 ConfigError(
                     f"the configuration cannot be read: {error.strerror}",
-                    remedy="name it with --config or TIDEGATE_CONFIG; begin with "
-                    "`tidegate config example > config.yaml`",
+                    remedy="name it with --config or TIDEGATE_CONFIG; `tidegate init` writes a first one",
                     file=str(file),
                 )
             ]
