@@ -81,8 +81,8 @@ class EngineClient:
             json=lease.model_dump(mode="json"),
         )
 
-    def delete_lease(self, key: str) -> None:
-        self._ask("DELETE", f"/v1/leases/{_part(key)}")
+    def delete_lease(self, key: str, reason: str = "") -> None:
+        self._ask("DELETE", f"/v1/leases/{_part(key)}", params={"reason": reason} if reason else {})
 
     def explain(self, ip: str, provider: str | None = None) -> tuple[LimitChain, ...]:
         """The limit chains of a source IP, at one provider or at each."""

@@ -15,8 +15,9 @@ from core.errors import TidegateError
 from core.lease import Scope
 from core.rate import Rate
 from storage import health, incidents, leases, orders, scopes
+from tidegate.acts.records import Records
 from tidegate.cli.invocation import Invocation
-from tidegate.cli.orders import Records, records
+from tidegate.cli.orders import records
 from tidegate.client import EngineClient
 from tidegate.config import peek
 from tidegate.config.model import addresses_of
