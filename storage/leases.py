@@ -67,6 +67,16 @@ def lease_history(session: Session, since: datetime, ip: IpAddress | None = None
     return [_change(row) for row in rows]
 
 
+def latest_changes(session: Session, limit: int) -> list[LeaseChange]:
+    """The newest changes, newest first."""
+    rows = session.exec(
+        select(LeaseChangeRow)
+        .order_by(col(LeaseChangeRow.at).desc(), col(LeaseChangeRow.id).desc())
+        .limit(limit)
+    )
+    return [_change(row) for row in rows]
+
+
 def _change(row: LeaseChangeRow) -> LeaseChange:
     scope = Scope(source_ip=parse_ip(row.source_ip), provider=row.provider)
     return LeaseChange.model_validate({**row.model_dump(exclude={"id", "source_ip"}), "scope": scope})

@@ -29,7 +29,11 @@ class EngineClient:
     """Talks to `http://HOST:PORT` or `unix:PATH`. Methods raise OperatorError or PeerError, never httpx's."""
 
     def __init__(
-        self, endpoint: str, token: str | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        endpoint: str,
+        token: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        timeout: float = _TIMEOUT,
     ) -> None:
         self.endpoint = endpoint
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -37,7 +41,7 @@ class EngineClient:
         if endpoint.startswith("unix:") and transport is None:
             transport = httpx.HTTPTransport(uds=endpoint.removeprefix("unix:"))
         self._http = httpx.Client(
-            base_url=base, headers=headers, transport=transport, timeout=_TIMEOUT, trust_env=False
+            base_url=base, headers=headers, transport=transport, timeout=timeout, trust_env=False
         )
 
     def __enter__(self) -> Self:
@@ -46,17 +50,38 @@ class EngineClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back connections."""
         self._http.close()
 
     def status(self) -> dict[str, Any]:
         return self._get("/v1/status")
 
     def queues(self, name: str | None = None, **filters: Any) -> dict[str, Any]:
-        """Queues whose `domain/vmta` fits `name` (`*` stands for anything); `mode`, `sort`, `limit`."""
+        """Queues whose `domain/vmta` fits `name` (`*` stands for anything).
+
+        `mode`, `provider`, `paused`, `errors` narrow; `sort`, `limit` and `offset` say which to send.
+        """
         return self._get("/v1/queues", {"name": name, **filters})
 
     def queue(self, domain: str, vmta: str) -> dict[str, Any]:
         return self._get(f"/v1/queues/{_part(domain)}/{_part(vmta)}")
+
+    def queue_act(self, domain: str, vmta: str, act: str, reason: str) -> dict[str, Any]:
+        """`pause`, `resume` or `retry` a queue."""
+        place = f"/v1/queues/{_part(domain)}/{_part(vmta)}/{act}"
+        return self._ask("POST", place, params={"reason": reason})
+
+    def queue_mode(self, domain: str, vmta: str, mode: str, reason: str) -> dict[str, Any]:
+        """Put a queue into `normal` or `backoff` mode."""
+        place = f"/v1/queues/{_part(domain)}/{_part(vmta)}/mode"
+        return self._ask("POST", place, json={"mode": mode, "reason": reason})
+
+    def audit(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The engine's own audit, newest first."""
+        return list(self._get("/v1/audit", {"limit": limit}).get("entries", []))
 
     def settings(self, domain: str, vmta: str) -> dict[str, Any]:
         """The directives that hold for a queue, each with the block it comes from."""

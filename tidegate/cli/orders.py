@@ -4,13 +4,11 @@ import getpass
 import os
 
 from core.address import IpAddress
-from core.errors import NotFoundError
-from core.provider import EVERY, OTHER
 from storage import database
+from tidegate.acts import places
 from tidegate.acts.records import Records
 from tidegate.cli.invocation import Invocation
 from tidegate.config import peek
-from tidegate.config.problems import did_you_mean
 
 
 def records(asked: Invocation) -> Records:
@@ -35,9 +33,4 @@ def refuse_strangers(asked: Invocation, ip: IpAddress | None, provider: str) -> 
     """Raises NotFoundError for an IP that is in no ip-list, or a provider that the engine does not know."""
     found = peek.sections(asked.config_path, "ip_lists", "engine")
     listed = (source for one in found["ip_lists"].values() for source in one)
-    if ip is not None and not any(source.address == ip for source in listed):
-        raise NotFoundError(f"{ip} is in no ip-list of {asked.config_path}")
-    known = {*found["engine"].provider_map(), OTHER, EVERY}
-    if provider not in known:
-        meant = did_you_mean(provider, known) or f"it knows {', '.join(sorted(known - {EVERY}))}"
-        raise NotFoundError(f"{asked.config_path} knows no provider {provider!r}; {meant}")
+    places.refuse_strangers(listed, found["engine"].provider_map(), ip, provider, asked.config_path)
