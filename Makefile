@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= config.yaml
 
-.PHONY: demo run test check bench torture evaluate lock setup
+.PHONY: demo run test check bench torture evaluate pictures lock setup
 
 setup: .venv/ready
 
@@ -39,6 +39,9 @@ torture: setup
 
 evaluate: setup
 	$(BIN)/tidegate evaluate --output docs/evaluation.md $(EVALUATE_ARGS)
+
+pictures: setup
+	$(BIN)/python -m tests.browser.pictures
 
 lock:
 	$(BIN)/pip-compile --quiet --extra lab --extra evaluate --extra dev --extra bench --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml

@@ -183,7 +183,7 @@ def form(kind: ActKind, given: Mapping[str, str], back: str, problem: str = "", 
         replace(
             field,
             value=printable(given.get(field.name, field.value), 500),
-            fixed=field.name in came_with_link and bool(given.get(field.name)),
+            fixed=field.name in came_with_link and bool(given.get(field.name)) and not problem,
         )
         for field in act.fields
     )
