@@ -125,4 +125,4 @@ def paging(path: str, query: Mapping[str, str], page: int, total: int, unit: str
 
 def page_number(text: str) -> int:
     """A page from 1 as an address names it; anything else is the first."""
-    return max(1, int(text)) if text.isdecimal() and len(text) < 7 else 1
+    return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
