@@ -25,8 +25,10 @@ demo: setup
 run: setup
 	$(BIN)/tidegate run --config $(CONFIG)
 
+# a browser's tests hold an event loop of their own all the time: they run by themselves
 test: setup
-	$(BIN)/pytest $(TEST_ARGS)
+	$(BIN)/pytest $(TEST_ARGS) -m "not browser"
+	$(BIN)/pytest -m browser
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -40,6 +42,7 @@ bench: setup
 
 pictures: setup
 	$(BIN)/python bench/pictures.py
+	$(BIN)/python -m tests.browser.pictures
 
 torture: setup
 	$(BIN)/python bench/torture.py $(TORTURE_ARGS)

@@ -55,7 +55,10 @@ class EngineClient:
         return self._get("/v1/status")
 
     def queues(self, name: str | None = None, **filters: Any) -> dict[str, Any]:
-        """Queues whose `domain/vmta` fits `name` (`*` stands for anything); `mode`, `sort`, `limit`."""
+        """Queues whose `domain/vmta` fits `name` (`*` stands for anything).
+
+        `mode`, `provider`, `paused`, `errors` narrow; `sort`, `limit` and `offset` say which to send.
+        """
         return self._get("/v1/queues", {"name": name, **filters})
 
     def queue(self, domain: str, vmta: str) -> dict[str, Any]:
@@ -122,8 +125,8 @@ class EngineClient:
             json=lease.model_dump(mode="json"),
         )
 
-    def delete_lease(self, key: str) -> None:
-        self._ask("DELETE", f"/v1/leases/{_part(key)}")
+    def delete_lease(self, key: str, reason: str = "") -> None:
+        self._ask("DELETE", f"/v1/leases/{_part(key)}", params={"reason": reason} if reason else {})
 
     def explain(self, ip: str, provider: str | None = None) -> "tuple[LimitChain, ...]":
         """The limit chains of a source IP, at one provider or at each."""

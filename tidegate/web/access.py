@@ -22,6 +22,9 @@ class Caller:
     name: str
     scopes: frozenset[WebScope]
 
+    def may(self, wanted: WebScope) -> bool:
+        return any(scope.allows(wanted) for scope in self.scopes)
+
 
 SOCKET = Caller("socket", frozenset(WebScope))
 
@@ -55,14 +58,22 @@ class Doorkeeper:
         if self._is_socket:
             return SOCKET
         kind, _, offered = authorization.partition(" ")
-        if kind.lower() == "bearer":
-            for one in self._known:
-                if hmac.compare_digest(one.secret, offered.strip().encode()):
-                    self._pace(one)
-                    return Caller(one.token.name, frozenset({one.token.scope}))
+        one = self._find(offered) if kind.lower() == "bearer" else None
+        if one is not None:
+            self._pace(one)
+            return Caller(one.token.name, frozenset({one.token.scope}))
         raise ProblemError(
             HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer TOKEN with a token of web.tokens"
         )
+
+    def recognise(self, offered: str) -> WebToken | None:
+        """The token that somebody signs in with, if it is one."""
+        one = self._find(offered)
+        return one.token if one else None
+
+    def _find(self, offered: str) -> _Known | None:
+        tried = offered.strip().encode()
+        return next((one for one in self._known if hmac.compare_digest(one.secret, tried)), None)
 
     def _pace(self, one: _Known) -> None:
         rate = one.token.rate
@@ -93,7 +104,7 @@ def needs(scope: WebScope) -> Any:
 
     # the scheme stands here for the document alone; in caller() it would make every request count twice
     def check(who: Annotated[Caller, Depends(caller)], _scheme: Annotated[_Told, Depends(_BEARER)]) -> Caller:
-        if scope not in who.scopes:
+        if not who.may(scope):
             held = ", ".join(sorted(who.scopes))
             raise ProblemError(HTTPStatus.FORBIDDEN, f"token {who.name} has scope {held}; this needs {scope}")
         return who
