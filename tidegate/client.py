@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from core.address import IpAddress
 from core.errors import ConflictError, EngineUnreachable, NotFoundError, OperatorError, PeerError
 from core.lease import Lease
 from core.limit import LimitChain
@@ -117,12 +118,14 @@ class EngineClient:
         except ValidationError as error:
             raise PeerError(f"{self.endpoint} answers /v1/explain in a shape that is not known") from error
 
-    def scopes(self) -> dict[str, Any]:
-        return self._get("/v1/scopes")
+    def scopes(self, source_ip: IpAddress | None = None) -> dict[str, Any]:
+        """Every source IP, or one, at every provider that it sends to or is limited at."""
+        return self._get("/v1/scopes", {"source_ip": source_ip and str(source_ip)})
 
-    def statistics(self, since: datetime) -> list[ScopeMinute]:
-        """Counts of the minutes from `since` on."""
-        answer = self._get("/v1/statistics", {"since": since.isoformat()})
+    def statistics(self, since: datetime, source_ip: IpAddress | None = None) -> list[ScopeMinute]:
+        """Counts of the minutes from `since` on, of every source IP or of one."""
+        wanted = {"since": since.isoformat(), "source_ip": source_ip and str(source_ip)}
+        answer = self._get("/v1/statistics", wanted)
         try:
             return _MINUTES.validate_python(answer.get("minutes"))
         except ValidationError as error:
