@@ -13,6 +13,7 @@ from core.text import printable
 from tidegate.wire import Answer, Transport, Unreachable, Wire
 
 if TYPE_CHECKING:  # pydantic's types: a command that only lists queues starts without them
+    from core.address import IpAddress
     from core.lease import Lease
     from core.limit import LimitChain
     from core.statistics import ScopeMinute
@@ -140,16 +141,18 @@ class EngineClient:
         except ValidationError as error:
             raise PeerError(f"{self.endpoint} answers /v1/explain in a shape that is not known") from error
 
-    def scopes(self) -> dict[str, Any]:
-        return self._get("/v1/scopes")
+    def scopes(self, source_ip: "IpAddress | None" = None) -> dict[str, Any]:
+        """Every source IP, or one, at every provider that it sends to or is limited at."""
+        return self._get("/v1/scopes", {"source_ip": source_ip and str(source_ip)})
 
-    def statistics(self, since: datetime) -> "list[ScopeMinute]":
-        """Counts of the minutes from `since` on."""
+    def statistics(self, since: datetime, source_ip: "IpAddress | None" = None) -> "list[ScopeMinute]":
+        """Counts of the minutes from `since` on, of every source IP or of one."""
         from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
 
         from core.statistics import ScopeMinute  # noqa: PLC0415
 
-        answer = self._get("/v1/statistics", {"since": since.isoformat()})
+        wanted = {"since": since.isoformat(), "source_ip": source_ip and str(source_ip)}
+        answer = self._get("/v1/statistics", wanted)
         try:
             return TypeAdapter(list[ScopeMinute]).validate_python(answer.get("minutes"))
         except ValidationError as error:

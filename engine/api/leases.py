@@ -150,8 +150,8 @@ async def explain(engine: TheEngine, _who: Reader, ip: IpAddress, provider: str 
 
 
 @router.get("/v1/scopes")
-async def list_scopes(engine: TheEngine, _who: Reader) -> ScopeList:
-    """Every source IP at every provider it sends to or is limited at."""
+async def list_scopes(engine: TheEngine, _who: Reader, source_ip: IpAddress | None = None) -> ScopeList:
+    """Every source IP (or one) at every provider it sends to or is limited at."""
     rows = [
         ScopeRow(
             source_ip=view.scope.source_ip,
@@ -162,6 +162,7 @@ async def list_scopes(engine: TheEngine, _who: Reader) -> ScopeList:
             queued=view.queued,
         )
         for view in operations.scopes(engine)
+        if source_ip is None or view.scope.source_ip == source_ip
     ]
     return ScopeList(scopes=rows)
 

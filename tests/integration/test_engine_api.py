@@ -242,3 +242,19 @@ async def test_a_lease_by_hand_names_the_person_and_the_token_that_vouches_for_t
         assert await signature("ada") == "ada via operator"
         assert await signature("ada via operator") == "ada via operator"
         assert await signature("operator") == "operator"
+
+
+async def test_scopes_and_statistics_of_one_ip_alone(tmp_path: Path) -> None:
+    async with Lab(SystemClock()) as lab, rig(lab, tmp_path) as engine:
+        await offer(lab, Stream(OUTLANDISH.domain, "marketing"), 12)
+        await engine.until(lambda: len({e.address for e in lab.ledger.entries}) > 1)
+        for path, name in (
+            ("/v1/scopes", "scopes"),
+            ("/v1/statistics?since=2020-01-01T00:00:00Z", "minutes"),
+        ):
+            every = (await engine.api.get(path)).json()[name]
+            assert {row["source_ip"] for row in every} >= {"203.0.113.7", "203.0.113.8"}
+            mine = (
+                await engine.api.get(path + ("&" if "?" in path else "?") + "source_ip=203.0.113.8")
+            ).json()[name]
+            assert {row["source_ip"] for row in mine} == {"203.0.113.8"}

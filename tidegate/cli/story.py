@@ -71,7 +71,7 @@ class Teller:
 
 def reports(client: EngineClient, ip: IpAddress | None = None) -> list[ScopeReport]:
     """The scopes that an engine reports, of one IP if it is given."""
-    rows = client.scopes().get("scopes", [])
+    rows = client.scopes(ip).get("scopes", [])
     return [_report(row) for row in rows if ip is None or row["source_ip"] == str(ip)]
 
 
@@ -102,7 +102,7 @@ def _world(
     protected: frozenset[IpAddress],
 ) -> World:
     hour = kept.now.replace(minute=0, second=0, microsecond=0)
-    minutes = [m for m in client.statistics(hour - 2 * _HOUR) if m.source_ip == ip]
+    minutes = [m for m in client.statistics(hour - 2 * _HOUR, ip) if m.source_ip == ip]
     with kept.look() as session:
         return World(
             scopes=reports(client, ip),

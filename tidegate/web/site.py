@@ -18,6 +18,7 @@ from tidegate.config.yaml_reader import Path
 from tidegate.web.engine_desk import EngineDesk
 from tidegate.web.hub import Hub
 from tidegate.web.sessions import Patience, SessionBook
+from tidegate.web.tally import Tally
 
 Found = TypeVar("Found")
 
@@ -39,6 +40,7 @@ class Site:
     sessions: SessionBook = field(init=False)
     patience: Patience = field(init=False)
     hub: Hub = field(init=False)
+    tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
         people = SystemClock()

@@ -43,7 +43,7 @@ def test_the_worst_is_of_the_newest_readings_and_unknown_hides_nothing(session: 
         reading("203.0.113.3", Status.UNKNOWN),
     ):
         readings.record(session, one)
-    assert fleet.worst(session) == {ONE: Status.GOOD, TWO: Status.WARN, THREE: Status.UNKNOWN}
+    assert fleet.worst(session) == {str(ONE): Status.GOOD, str(TWO): Status.WARN, str(THREE): Status.UNKNOWN}
 
 
 def test_a_list_that_speaks_for_everybody_makes_a_watched_ip_good_unless_it_is_doubted(
@@ -55,23 +55,31 @@ def test_a_list_that_speaks_for_everybody_makes_a_watched_ip_good_unless_it_is_d
         source=Source.DNSBL, metric="a.test", families=(4,), first_at=NOON, last_at=NOON, whole_at=NOON
     )
     coverage.save(session, row)
-    assert fleet.worst(session) == {ONE: Status.GOOD, TWO: Status.BAD}
+    assert fleet.worst(session) == {str(ONE): Status.GOOD, str(TWO): Status.BAD}
     coverage.save(session, row.model_copy(update={"doubt": "it lists everybody"}))
-    assert fleet.worst(session) == {ONE: Status.UNKNOWN, TWO: Status.BAD}
+    assert fleet.worst(session) == {str(ONE): Status.UNKNOWN, str(TWO): Status.BAD}
 
 
-def test_the_hours_of_all_scopes_are_added_up(session: Session) -> None:
-    for ip in (ONE, TWO):
-        for back in (1, 2, 9):
+def test_an_hour_of_an_ip_is_the_sum_of_its_providers(session: Session) -> None:
+    for provider in ("google", "yahoo"):
+        for back in (1, 9):
+            at = NOON - back * HOUR
             hour = ScopeHour(
-                Scope(source_ip=ip, provider="google"), NOON - back * HOUR, attempted=10, delivered=9
+                Scope(source_ip=ONE, provider=provider), at, attempted=10, delivered=9, bounced=1
             )
             scopes.record_hours(session, [hour])
-    found = fleet.hourly(session, NOON - 3 * HOUR)
-    assert [(hour, counts["attempted"], counts["delivered"]) for hour, counts in found] == [
-        (NOON - 2 * HOUR, 20, 18),
-        (NOON - HOUR, 20, 18),
-    ]
+    assert fleet.hours(session, NOON - 3 * HOUR) == [(NOON - HOUR, str(ONE), (20, 18, 0, 2))]
+
+
+def test_the_newest_readings_of_some_ips_are_those_of_each(session: Session) -> None:
+    coverage.watch(session, [ONE, TWO], NOON - HOUR)
+    row = Coverage(
+        source=Source.DNSBL, metric="a.test", families=(4,), first_at=NOON, last_at=NOON, whole_at=NOON
+    )
+    coverage.save(session, row)
+    readings.record(session, reading("203.0.113.2", Status.BAD, metric="b.test"))
+    readings.record(session, reading("203.0.113.3", Status.BAD, metric="b.test"))
+    assert fleet.latest_of(session, [ONE, TWO]) == {ip: readings.latest_for(session, ip) for ip in (ONE, TWO)}
 
 
 def opened(session: Session, number: int, ip: str = "203.0.113.1") -> None:

@@ -7,20 +7,21 @@ from typing import Any
 from sqlmodel import Session
 
 from core.address import IpAddress
-from storage import coverage, fleet, incidents, scopes
-from tidegate.config.model import Config
+from storage import coverage, fleet, incidents
+from tidegate.web.site import Site
 from tidegate.web.views import ips as ips_view
 from tidegate.web.views.strips import DAYS
 
 _DAY = timedelta(hours=24)
 
 
-def at_a_glance(session: Session, config: Config, now: datetime) -> ips_view.Fleet:
+def at_a_glance(session: Session, site: Site, now: datetime) -> ips_view.Fleet:
     """Every configured IP."""
+    site.tally.catch_up(session, now)
     return ips_view.Fleet(
-        listed=[(name, source) for name, sources in config.ip_lists.items() for source in sources],
+        listed=ips_view.listed(site.config.ip_lists),
         worst=fleet.worst(session),
-        attempted=scopes.attempted_by_ip(session, now - _DAY),
+        attempted=site.tally.attempted(now - _DAY),
         incidents=incidents.open_incidents(session),
     )
 

@@ -42,10 +42,10 @@ async def ips(request: Request, who: Reader, site: TheSite) -> HTMLResponse:
 
 def _view(session: Session, site: Site, asked: ips_view.Query, held: list[dict[str, Any]]) -> ips_view.Ips:
     now = site.clock.now()
-    known = at_a_glance(session, site.config, now)
+    known = at_a_glance(session, site, now)
     found = ips_view.matching(asked, known)
     shown = ips_view.page_of(asked, found)
-    more = details(session, [source.address for _, source in shown], held, now)
+    more = details(session, [one.source.address for one in shown], held, now)
     return ips_view.ips(asked, known, len(found), ips_view.rows_of(shown, known, more, now))
 
 

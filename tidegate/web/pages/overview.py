@@ -1,6 +1,5 @@
 """The first page."""
 
-from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -8,7 +7,7 @@ from fastapi.responses import HTMLResponse
 from sqlmodel import Session
 
 from monitor.health import from_row
-from storage import audit, fleet, health, incidents, leases, orders
+from storage import audit, health, incidents, leases, orders
 from tidegate.client import EngineClient
 from tidegate.web import render
 from tidegate.web.engine_desk import Heard
@@ -23,8 +22,6 @@ from tidegate.web.views.overview import Overview
 from tidegate.web.views.overview import overview as view_of
 
 router = APIRouter(include_in_schema=False)
-
-_CHART = timedelta(hours=25)
 
 
 @router.get("/")
@@ -46,7 +43,7 @@ def _view(
     session: Session, site: Site, status: dict[str, Any], held: list[dict[str, Any]], trouble: str
 ) -> Overview:
     now = site.clock.now()
-    known = at_a_glance(session, site.config, now)
+    known = at_a_glance(session, site, now)
     shown = ips_view.matching(ips_view.Query(), known)[:IPS_SHOWN]
     facts = Glance(
         now=now,
@@ -57,10 +54,10 @@ def _view(
         leases=held,
         orders=orders.standing(session, now),
         sources=[from_row(row) for row in health.load_all(session)],
-        hours=fleet.hourly(session, now - _CHART),
+        hours=site.tally.by_hour(),
         events=incidents.latest_events(session, SHOWN),
         changes=leases.latest_changes(session, SHOWN),
         acts=audit.entries(session, limit=SHOWN),
     )
-    more = details(session, [source.address for _, source in shown], held, now)
+    more = details(session, [one.source.address for one in shown], held, now)
     return view_of(facts, ips_view.rows_of(shown, known, more, now))

@@ -1,9 +1,10 @@
 """The listing of source IPs: which of them a page shows, and a row for each, in the words of `show ips`."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from core.address import IpAddress, SourceIp
 from core.incident import Incident
@@ -43,16 +44,24 @@ class Query:
         return {"q": self.text, "status": self.status, "sort": self.sort}
 
 
+class Listed(NamedTuple):
+    """One IP of the configuration; `text` is its address as records are kept by it."""
+
+    name: str
+    source: SourceIp
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What is known of every IP at a glance."""
+    """What is known of every IP at a glance; `worst` and `attempted` by address as text."""
 
-    listed: Sequence[tuple[str, SourceIp]]
-    worst: Mapping[IpAddress, Status] = field(default_factory=dict)
-    attempted: Mapping[IpAddress, int] = field(default_factory=dict)
+    listed: Sequence[Listed]
+    worst: Mapping[str, Status] = field(default_factory=dict)
+    attempted: Mapping[str, int] = field(default_factory=dict)
     incidents: Sequence[Incident] = ()
 
-    def status(self, ip: IpAddress) -> Status:
+    def status(self, ip: str) -> Status:
         return self.worst.get(ip, Status.UNKNOWN)
 
 
@@ -109,39 +118,45 @@ def query(asked: Mapping[str, str]) -> Query:
     )
 
 
-def matching(asked: Query, fleet: Fleet) -> list[tuple[str, SourceIp]]:
+def listed(lists: Mapping[str, Sequence[SourceIp]]) -> list[Listed]:
+    """The IPs of every list, in the order of the file."""
+    return [Listed(name, one, str(one.address)) for name, sources in lists.items() for one in sources]
+
+
+def matching(asked: Query, fleet: Fleet) -> list[Listed]:
     """The IPs that fit, in the wanted order."""
     wanted = asked.text.lower()
     found = [
-        (name, source)
-        for name, source in fleet.listed
-        if (not wanted or wanted in str(source.address) or wanted in name.lower())
-        and (not asked.status or fleet.status(source.address) == asked.status)
+        one
+        for one in fleet.listed
+        if (not wanted or wanted in one.text or wanted in one.name.lower())
+        and (not asked.status or fleet.status(one.text) == asked.status)
     ]
     return _in_order(found, asked.sort, fleet)
 
 
-def page_of(asked: Query, found: Sequence[tuple[str, SourceIp]]) -> Sequence[tuple[str, SourceIp]]:
+def page_of(asked: Query, found: Sequence[Listed]) -> Sequence[Listed]:
     """Those of them that the page shows."""
     start = (asked.page - 1) * PER_PAGE
     return found[start : start + PER_PAGE]
 
 
-def _in_order(found: list[tuple[str, SourceIp]], sort: str, fleet: Fleet) -> list[tuple[str, SourceIp]]:
+def _in_order(found: list[Listed], sort: str, fleet: Fleet) -> list[Listed]:
     match sort:
         case "ip":
-            return sorted(found, key=lambda one: (one[1].address.version, int(one[1].address)))
+            return sorted(found, key=lambda one: (one.source.address.version, int(one.source.address)))
         case "list":
-            return sorted(found, key=lambda one: one[0])
+            return sorted(found, key=lambda one: one.name)
         case "volume":
-            return sorted(found, key=lambda one: -fleet.attempted.get(one[1].address, 0))
-    gravest: dict[IpAddress, int] = {}
+            return sorted(found, key=lambda one: -fleet.attempted.get(one.text, 0))
+    gravest: dict[str, int] = {}
     for incident in fleet.incidents:
         if incident.ip is not None:
-            gravest[incident.ip] = max(gravest.get(incident.ip, 0), SEVERITY_LEVEL[incident.severity])
+            ip = str(incident.ip)
+            gravest[ip] = max(gravest.get(ip, 0), SEVERITY_LEVEL[incident.severity])
 
-    def worst_first(one: tuple[str, SourceIp]) -> tuple[int, int, int]:
-        ip = one[1].address
+    def worst_first(one: Listed) -> tuple[int, int, int]:
+        ip = one.text
         return (_WORST.index(fleet.status(ip)), -gravest.get(ip, 0), -fleet.attempted.get(ip, 0))
 
     return sorted(found, key=worst_first)
@@ -159,11 +174,9 @@ def ips(asked: Query, fleet: Fleet, found: int, rows: Sequence[IpRow]) -> Ips:
     )
 
 
-def rows_of(
-    shown: Iterable[tuple[str, SourceIp]], fleet: Fleet, details: Details, now: datetime
-) -> list[IpRow]:
+def rows_of(shown: Iterable[Listed], fleet: Fleet, details: Details, now: datetime) -> list[IpRow]:
     """A row for each IP."""
-    return [_row(name, source.address, fleet, details, now) for name, source in shown]
+    return [_row(one.name, one.source.address, fleet, details, now) for one in shown]
 
 
 def _row(name: str, ip: IpAddress, fleet: Fleet, details: Details, now: datetime) -> IpRow:
@@ -178,7 +191,7 @@ def _row(name: str, ip: IpAddress, fleet: Fleet, details: Details, now: datetime
         snds=printable(told["snds"], 60),
         score=told["score"],
         replies=printable(told["replies"], 60),
-        attempted=f"{fleet.attempted.get(ip, 0):,}",
+        attempted=f"{fleet.attempted.get(str(ip), 0):,}",
         age=told["age"],
         leases=tuple(told["leases"]),
         incidents=tuple((label, f"/incidents/{label.removeprefix('INC-')}") for label in told["incidents"]),
@@ -187,8 +200,8 @@ def _row(name: str, ip: IpAddress, fleet: Fleet, details: Details, now: datetime
 
 
 def _counts(fleet: Fleet) -> tuple[tuple[Badge, str], ...]:
-    found = [(status, sum(fleet.status(s.address) is status for _, s in fleet.listed)) for status in _WORST]
-    return tuple((STATUS[status], f"{count:,}") for status, count in found if count)
+    counts = Counter(fleet.status(one.text) for one in fleet.listed)
+    return tuple((STATUS[status], f"{counts[status]:,}") for status in _WORST if counts[status])
 
 
 def _headings(asked: Query) -> tuple[Heading, ...]:

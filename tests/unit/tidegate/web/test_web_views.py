@@ -21,7 +21,7 @@ from tidegate.web.views.parts import Badge, Tone
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-FLEET = [("marketing", SourceIp.model_validate(f"203.0.113.{n}")) for n in (7, 8, 9)]
+FLEET = ips.listed({"marketing": [SourceIp.model_validate(f"203.0.113.{n}") for n in (7, 8, 9)]})
 
 
 def incident(
@@ -157,14 +157,14 @@ def test_a_page_that_is_none_is_the_first(page: str) -> None:
 
 
 def test_ips_come_worst_first_then_gravest_then_busiest() -> None:
-    addresses = [source.address for _, source in FLEET]
+    addresses = [one.text for one in FLEET]
     fleet = ips.Fleet(
         FLEET, worst=dict(zip(addresses, (Status.GOOD, Status.UNKNOWN, Status.BAD), strict=True)),
         attempted={addresses[0]: 10},
     )  # fmt: skip
 
     def order_of(fleet: ips.Fleet, **asked: str) -> list[str]:
-        return [str(s.address)[-1] for _, s in ips.matching(ips.query(asked), fleet)]
+        return [one.text[-1] for one in ips.matching(ips.query(asked), fleet)]
 
     assert order_of(fleet) == ["9", "8", "7"]
     assert order_of(fleet, sort="ip") == order_of(fleet, sort="volume") == ["7", "8", "9"]
