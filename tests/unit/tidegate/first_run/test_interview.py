@@ -122,7 +122,10 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path, terminal: tuple[int, int]) -> None:
     ours, theirs = terminal
-    program = [sys.executable, "-m", "tidegate", "init", "--no-test"]
+    # a shell's background jobs ignore SIGINT, and so would their children
+    begin = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    start = "from tidegate.cli import main; main()"
+    program = [sys.executable, "-c", f"{begin}; {start}", "init", "--no-test"]
     with subprocess.Popen(program, stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path) as child:
         os.close(theirs)
         seen = b""
