@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 UNDECLARED = "undeclared"
 
@@ -26,13 +27,20 @@ class Door:
         return f"{self.method} {self.path}"
 
 
+class _Shown(RouteContext):
+    """A route as its application has it, which hides from no document."""
+
+    include_in_schema = True
+
+
 def doors(app: FastAPI) -> list[Door]:
-    """All of them. The application is spent afterwards: its hidden routes are hidden no more."""
-    for route in app.routes:
-        if isinstance(route, APIRoute):
-            route.include_in_schema = True
-    app.openapi_schema = None
-    return list(_doors(app.openapi()))
+    """All of them; the application stays as it is."""
+    found = [
+        _Shown(one.route, one._route_context)
+        for one in iter_route_contexts(app.routes)
+        if isinstance(one.original_route, APIRoute)
+    ]
+    return list(_doors(get_openapi(title=app.title, version=app.version, routes=found)))
 
 
 def _doors(document: Mapping[str, Any]) -> Iterator[Door]:

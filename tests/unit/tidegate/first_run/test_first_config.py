@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.settings import Mode
@@ -39,6 +39,7 @@ ANSWERS = st.builds(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(ANSWERS)
 def test_whatever_is_answered_the_file_is_without_mistakes_and_says_it(answers: Answers) -> None:
     config = parse(config_text(answers, TODAY)).config
