@@ -97,7 +97,7 @@ def run(trial: Trial) -> Outcome:
         if world.step % _GLIMPSE_STEPS == 0:
             film.append(_glimpse(world, rates))
         policy.watch(world, world.advance(rates))
-    return Outcome(trial, score.score(world, moves), tuple(film))
+    return Outcome(trial, score.score(script, world.ledger, moves), tuple(film))
 
 
 def _glimpse(world: World, rates: Rates) -> Glimpse:
