@@ -56,4 +56,4 @@ def root(
 
 # they register their commands, in the order that --help lists them
 from tidegate.cli import processes, show, check, doctor, snds, sources  # noqa: E402, F401, I001
-from tidegate.cli import leases, steering, replaying, mail, configuration, evaluate  # noqa: E402, F401
+from tidegate.cli import leases, steering, replaying, mail, configuration, evaluate, rehearse  # noqa: E402, F401
