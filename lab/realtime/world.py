@@ -81,7 +81,7 @@ class WorldLab(Lab):
         return self._beginning + step * timedelta(hours=HOURS)
 
     def begin(self, step: int) -> None:
-        """Mail begins to flow with this step. A whole hour, please: the sources count in hours."""
+        """Mail begins to flow with this step."""
         self._postmaster.step = step
         self._offer()
         for job, sender in self._senders.items():

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 
 from core.clock import Clock
-from core.errors import PeerError
 from core.lease import Lease
 from core.provider import EVERY
 from engine.shaping.leases import standing
@@ -16,12 +15,13 @@ from lab.realtime.mail import CAMPAIGN
 from lab.realtime.world import WorldLab
 from lab.simulation.physics import BAD, GOOD, OPERATOR_LIMIT, PROVIDERS, STEPS_PER_HOUR
 from lab.simulation.world import Rates
-from tidegate.child import Child
 from tidegate.client import EngineClient
 from tidegate.evaluate.score import Moves
 from tidegate.rehearsal.plan import Plan
 
 Tell = Callable[[str], None]
+Alive = Callable[[], None]
+"""Raises PeerError once Tidegate has ended."""
 
 _PURGING: Final = 3
 """Steps in which the person deletes: what was just being sent comes back to its queue."""
@@ -38,7 +38,7 @@ class Course:
         self._client = client
         self._tell = tell
 
-    async def follow(self, first: int, child: Child) -> Moves:
+    async def follow(self, first: int, alive: Alive) -> Moves:
         """Let it happen. Returns how the rates moved. Raises PeerError when Tidegate ends."""
         lab, moves = self._lab, Moves(self._lab.script)
         await self._until(first)
@@ -50,8 +50,7 @@ class Course:
             await self._until(lab.step + 1)
             await lab.turn()
             await self._purge()
-            if child.exit_code is not None:
-                raise PeerError(f"`tidegate run` ended with exit code {child.exit_code}; see run.log")
+            alive()
         return moves
 
     async def _until(self, step: int) -> None:

@@ -1,4 +1,4 @@
-"""What the simulation says about the world that was rehearsed: same script, sender and hours. Decides only."""
+"""What the simulation says about the world that was rehearsed: same script, same sender. Decides only."""
 
 from enum import StrEnum
 

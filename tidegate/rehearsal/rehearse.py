@@ -1,8 +1,8 @@
 """One rehearsal: the lab in the temper of a world, Tidegate's processes in it, and what it came to."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from lab import ledger
 from lab.configuration import TOKEN
 from lab.realtime.sources import CSS
 from lab.realtime.world import WorldLab
-from lab.simulation.physics import HOURS, STEPS_PER_HOUR
+from lab.simulation.physics import HOURS
 from storage import database, leases
 from storage.leases import LeaseChange
 from tidegate.child import Child
@@ -23,8 +23,11 @@ from tidegate.client import EngineClient
 from tidegate.evaluate import calendar, score
 from tidegate.evaluate.score import Score
 from tidegate.rehearsal import configuration
-from tidegate.rehearsal.course import Course, Tell
+from tidegate.rehearsal.course import Alive, Course, Tell
 from tidegate.rehearsal.plan import Plan
+
+Run = Callable[[Path, Path], AbstractAsyncContextManager[Alive]]
+"""Runs Tidegate with a configuration for as long as the context is open; a file for its log."""
 
 _START: Final = 12.0
 """Real seconds in which the processes come up before the mail is due."""
@@ -46,10 +49,33 @@ class Outcome:
     changes: tuple[LeaseChange, ...]
 
 
-async def rehearse(plan: Plan, mode: Mode, directory: Path, tell: Tell, start: float = _START) -> Outcome:
+@asynccontextmanager
+async def processes(config: Path, log: Path) -> AsyncIterator[Alive]:
+    """Tidegate as it is run: a supervisor and two processes."""
+    child = await Child.started(config, log)
+
+    def alive() -> None:
+        if child.exit_code is not None:
+            raise PeerError(f"`tidegate run` ended with exit code {child.exit_code}; see {log}")
+
+    try:
+        yield alive
+    finally:
+        await child.stop()
+
+
+async def rehearse(
+    plan: Plan,
+    mode: Mode,
+    directory: Path,
+    tell: Tell,
+    *,
+    run: Run = processes,
+    start: float = _START,
+) -> Outcome:
     """Run it, files in `directory`; the mail begins `start` real seconds from now at the earliest.
 
-    Raises OperatorError for a plan that cannot be rehearsed, PeerError when a process does not come up or
+    Raises OperatorError for a plan that cannot be rehearsed, PeerError when Tidegate does not come up or
     ends.
     """
     plan.check()
@@ -59,12 +85,12 @@ async def rehearse(plan: Plan, mode: Mode, directory: Path, tell: Tell, start: f
     clock = ScaledClock.showing(shown, SystemClock().now(), plan.speed)
     async with WorldLab(script, plan.variation.physics, clock, calendar.BEGINNING, plan.worth) as lab:
         config = configuration.write(lab, directory, clock, plan.worth, mode)
-        async with _tidegate(config, directory / "run.log") as child:
+        async with run(config, directory / "run.log") as alive:
             with EngineClient(f"http://127.0.0.1:{lab.api_port}", TOKEN) as client:
-                await _ready(lab, child, client)
-                first = max(opening, (lab.step_now() // STEPS_PER_HOUR + 1) * STEPS_PER_HOUR)
-                course = Course(plan, lab, clock, client, tell)
-                moves = await course.follow(first, child)
+                await _ready(lab, alive, client)
+                # on a machine that is slow to start, less of the time before the trouble is left
+                first = max(opening, lab.step_now() + 1)
+                moves = await Course(plan, lab, clock, client, tell).follow(first, alive)
         return Outcome(
             score=score.score(script, lab.books.ledger, moves),
             first=first,
@@ -73,25 +99,15 @@ async def rehearse(plan: Plan, mode: Mode, directory: Path, tell: Tell, start: f
         )
 
 
-@asynccontextmanager
-async def _tidegate(config: Path, log: Path) -> AsyncIterator[Child]:
-    child = await Child.started(config, log)
-    try:
-        yield child
-    finally:
-        await child.stop()
-
-
-async def _ready(lab: WorldLab, child: Child, client: EngineClient) -> None:
+async def _ready(lab: WorldLab, alive: Alive, client: EngineClient) -> None:
     """Wait until the engine answers and the monitor asks."""
     try:
         async with asyncio.timeout(_PATIENCE):
             while not (await _answers(client) and lab.zones.queries(CSS)):
-                if child.exit_code is not None:
-                    raise PeerError(f"`tidegate run` ended with exit code {child.exit_code}; see run.log")
+                alive()
                 await asyncio.sleep(_POLL)
     except TimeoutError:
-        raise PeerError(f"`tidegate run` is not up after {_PATIENCE:g} s; see run.log") from None
+        raise PeerError(f"Tidegate is not up after {_PATIENCE:g} s") from None
 
 
 async def _answers(client: EngineClient) -> bool:
