@@ -48,6 +48,8 @@ def rehearse(  # noqa: PLR0913 - Typer reads one parameter for each option
     plans = [Plan(one, seed, round(24 * days), speed, worth) for one in scenarios]
     for plan in plans:
         plan.check()
+    if output is not None and not output.parent.is_dir():
+        raise OperatorError(f"--output: there is no directory {output.parent}")
     found = [
         comparison.compare(plan, keep and keep / str(plan.scenario).replace(" ", "-"), note) for plan in plans
     ]

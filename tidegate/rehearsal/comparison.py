@@ -59,13 +59,18 @@ def compare(plan: Plan, keep: Path | None, tell: Tell) -> Comparison:
 
 
 async def _both(plan: Plan, directory: Path, tell: Tell) -> dict[Control, Outcome]:
-    tasks = {}
-    async with asyncio.TaskGroup() as group:
-        for control, mode in MODES.items():
-            files = directory / str(mode)
-            files.mkdir(parents=True, exist_ok=True)
-            tasks[control] = group.create_task(rehearse(plan, mode, files, _telling(tell, control)))
-    return {control: task.result() for control, task in tasks.items()}
+    tasks = []
+    for control, mode in MODES.items():
+        files = directory / str(mode)
+        files.mkdir(parents=True, exist_ok=True)
+        tasks.append(asyncio.create_task(rehearse(plan, mode, files, _telling(tell, control))))
+    try:
+        return dict(zip(MODES, await asyncio.gather(*tasks), strict=True))
+    finally:
+        # where one fails the other is of no use
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _telling(tell: Tell, control: Control) -> Tell:

@@ -1,5 +1,6 @@
 """What is decided about a rehearsal: its plan, the rates that leases stand for, its page and its command."""
 
+import asyncio
 import json
 from dataclasses import fields
 from datetime import timedelta
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from controller.settings import Mode
-from core.errors import OperatorError
+from core.errors import OperatorError, PeerError
 from core.lease import Directive, Lease, Origin, Scope
 from core.provider import EVERY
 from core.rate import Rate
@@ -23,7 +24,7 @@ from tidegate.evaluate.score import Score
 from tidegate.evaluate.watching import IP
 from tidegate.rehearsal import comparison, report
 from tidegate.rehearsal.comparison import MODES, Comparison
-from tidegate.rehearsal.course import rates_of
+from tidegate.rehearsal.course import Tell, rates_of
 from tidegate.rehearsal.expected import Control, simulated
 from tidegate.rehearsal.plan import Plan
 from tidegate.rehearsal.rehearse import Outcome
@@ -149,6 +150,36 @@ def test_the_command_prints_the_table_writes_the_page_and_speaks_json(
     (told,) = json.loads(capsys.readouterr().out)["rehearsals"]
     assert told["columns"]["real loop, without control"]["good"] is None
     assert told["columns"]["real loop, with Tidegate"]["good"] == 0.5
+
+
+def test_where_one_loop_fails_the_other_is_given_up_and_nothing_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given_up: list[Mode] = []
+
+    async def rehearse(_plan: Plan, mode: Mode, _directory: Path, _tell: Tell) -> Outcome:
+        if mode is Mode.ENFORCE:
+            raise PeerError("it ended")
+        try:
+            await asyncio.sleep(60)
+        finally:
+            given_up.append(mode)
+        raise AssertionError
+
+    monkeypatch.setattr(comparison, "rehearse", rehearse)
+    monkeypatch.setattr(comparison.tempfile, "mkdtemp", lambda prefix: str(tmp_path / prefix))
+    with pytest.raises(PeerError, match="it ended"):
+        comparison.compare(Plan(), None, lambda _text: None)
+    assert given_up == [Mode.OBSERVE]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_twenty_minutes_have_passed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(comparison, "compare", lambda *_asked: pytest.fail("it started"))
+    assert cli.run(["rehearse", "--output", str(tmp_path / "no" / "page.md")]) != 0
+    assert "no directory" in capsys.readouterr().err
 
 
 def test_the_command_refuses_an_unknown_scenario_before_anything_starts(
