@@ -62,6 +62,11 @@ class ScaledClock:
         self.speed = speed
         self.origin = origin
 
+    @classmethod
+    def showing(cls, moment: datetime, now: datetime, speed: float) -> "ScaledClock":
+        """A clock that shows `moment` at the real moment `now`; `speed` is not 1."""
+        return cls(speed, now - (moment - now) / (speed - 1))
+
     def now(self) -> datetime:
         return self.origin + (datetime.now(UTC) - self.origin) * self.speed
 

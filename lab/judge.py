@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     VOLUME = "deferred: more than the hourly allowance"
     DISGRACE = "deferred: poor reputation"
     BLOCKED = "blocked"
+    BARRED = "blocked, to be tried again"
 
     @property
     def is_refusal(self) -> bool:

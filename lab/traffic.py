@@ -27,13 +27,18 @@ class Interrupted(Exception):  # noqa: N818 - reads as what happened
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Mail of one kind: to one domain through one VirtualMTA, `per_hour` messages by the lab's clock."""
+    """Mail of one kind: to one domain through one VirtualMTA, `per_hour` messages by the lab's clock.
+
+    `recipients` of each when it runs by itself; `mailbox` begins their names, instead of a person's.
+    """
 
     domain: str
     vmta: str
     per_hour: float = 60.0
     job: str = "lab"
     padding: int = 0
+    recipients: int = 1
+    mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Composer:
     def compose(self, stream: Stream, at: datetime, recipients: int = 1) -> Message:
         """A message of `stream`, dated `at`."""
         ident = f"{self._run}-{next(self._numbers)}"
-        people = tuple(self._recipient(stream.domain) for _ in range(recipients))
+        people = tuple(self._recipient(stream) for _ in range(recipients))
         lines = [
             "From: News <news@sender.test>",
             f"To: {', '.join(people)}",
@@ -88,8 +93,9 @@ class Composer:
         body = "\r\n".join(f".{line}" if line.startswith(".") else line for line in lines)
         return Message(ident, "news@sender.test", people, body.encode() + b"\r\n.\r\n")
 
-    def _recipient(self, domain: str) -> str:
-        return f"{self._random.choice(_NAMES)}{self._random.randrange(100_000)}@{domain}"
+    def _recipient(self, stream: Stream) -> str:
+        name = stream.mailbox or self._random.choice(_NAMES)
+        return f"{name}{self._random.randrange(100_000)}@{stream.domain}"
 
 
 class Connection:
@@ -201,7 +207,7 @@ class Traffic:
             placed += [((n + 0.5) / whole, stream) for n in range(whole)]
         # evenly mixed, or else each domain would get its mail in bursts
         placed.sort(key=lambda pair: pair[0])
-        return [self._composer.compose(stream, at) for _, stream in placed]
+        return [self._composer.compose(stream, at, stream.recipients) for _, stream in placed]
 
     async def close(self) -> None:
         """Close the connections that wait for more."""

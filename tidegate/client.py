@@ -118,6 +118,19 @@ class EngineClient:
     def leases(self) -> dict[str, Any]:
         return self._get("/v1/leases")
 
+    def held_leases(self) -> "list[Lease]":
+        """The leases as values, without what the engine says of them beyond that."""
+        from pydantic import ValidationError  # noqa: PLC0415
+
+        from core.lease import Lease  # noqa: PLC0415
+
+        fields = set(Lease.model_fields)
+        try:
+            told = [{k: v for k, v in one.items() if k in fields} for one in self.leases()["leases"]]
+            return [Lease.model_validate(one) for one in told]
+        except (KeyError, AttributeError, ValidationError) as error:
+            raise PeerError(f"{self.endpoint} answers /v1/leases in a shape that is not known") from error
+
     def put_lease(self, lease: "Lease", *, dry_run: bool = False) -> dict[str, Any]:
         return self._ask(
             "PUT",
@@ -157,6 +170,10 @@ class EngineClient:
             return TypeAdapter(list[ScopeMinute]).validate_python(answer.get("minutes"))
         except ValidationError as error:
             raise PeerError(f"{self.endpoint} answers /v1/statistics in a shape that is not known") from error
+
+    def delete_messages(self, reason: str, **filters: str) -> dict[str, Any]:
+        """Drop the waiting recipients that fit: `queue`, `orig`, `rcpt`, `job`, `id`."""
+        return self._ask("POST", "/v1/messages/delete", json={**filters, "reason": reason})
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         given = {key: value for key, value in (params or {}).items() if value is not None}

@@ -194,6 +194,7 @@ class Scheduler:
         batch = queue.take(credit)
         reserve(lane.messages, len(batch.recipients), now)
         reserve(parent.messages, len(batch.recipients), now)
+        parent.served_at = now
         connection.state, connection.batch = ConnectionState.BUSY, batch
         self._commands.append(Send(connection))
         return len(batch.recipients)
@@ -295,7 +296,7 @@ class Scheduler:
 
     def _wake_parent(self, parent: Parent, at: int) -> None:
         if parent.ring:
-            self.timers.set_no_later(parent, at)
+            self.timers.set_no_later(parent, at, parent.served_at)
 
     def _join(self, lane: Lane, *, front: bool = False) -> None:
         if lane.in_ring:

@@ -30,6 +30,9 @@ class Parent:
     ring: deque[Lane] = field(default_factory=deque)
     opening: int = 0
     wake_at: int = NEVER
+    served_at: int = 0
+    """When it last sent (monotonic ns). Of those that wait for one limit of the whole IP, who was served
+    last goes last."""
     address: str = field(init=False)
     """The source IP in words, ready for every record about it."""
 

@@ -51,13 +51,12 @@ class Providers:
 
     def limits(self) -> Floats:
         """Recipients an hour that are accepted at most."""
-        laws = self._physics
-        open_share = np.maximum(laws.trickle, acceptance(self.score))
-        allowance = laws.allowance if laws.tight is None else laws.tight * self._busy
-        limit = allowance * open_share
-        if laws.surprise is not None:
-            limit = np.minimum(limit, laws.surprise * self._busiest)
+        limit = np.minimum(self._allowance(), self._unsurprising())
         return np.where(self.blocked_for > 0, 0.0, limit)
+
+    def is_about_volume(self) -> Bools:
+        """Whether what is deferred now is so for unusual volume, and not for the score."""
+        return self._unsurprising() < self._allowance()
 
     def answer(self, attempts: Floats, refusing: Bools, down: Bools) -> Answers:
         """`attempts` in recipients of this step; `refusing`: because of a list; `down`: nobody answers."""
@@ -87,6 +86,17 @@ class Providers:
         self.score += (goal - self.score) * (1 - np.exp(-HOURS / time)) * certainty
         self._block(goal, press)
         self._remember(flow)
+
+    def _allowance(self) -> Floats:
+        laws = self._physics
+        allowance = laws.allowance if laws.tight is None else laws.tight * self._busy
+        return allowance * np.maximum(laws.trickle, acceptance(self.score))
+
+    def _unsurprising(self) -> Floats:
+        laws = self._physics
+        if laws.surprise is None:
+            return np.full_like(self._busiest, np.inf)
+        return laws.surprise * self._busiest
 
     def _block(self, goal: Floats, press: Floats) -> None:
         laws = self._physics

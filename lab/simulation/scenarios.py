@@ -89,8 +89,9 @@ class Script:
     """All that is fixed before any policy acts. First axis: worlds; moments are steps.
 
     `arrivals`: worlds × steps × providers × kinds, recipients. `down`: worlds × steps × providers.
+    `trouble_from`: when what the scenario is about begins; in a quiet one, when it would.
     `bad_from`, `purged_at`: when the unwanted mail begins, and when a person stops it the next morning.
-    `false_from`: when a list errs. `blind`: steps during which SNDS gives nothing. `jump_from`: when the
+    `false_from`: when a list errs. `blind_from`: when SNDS begins to give nothing. `jump_from`: when the
     clock jumps. NEVER where it does not happen.
     """
 
@@ -99,11 +100,20 @@ class Script:
     campaign: Campaign | None
     arrivals: Floats
     down: Bools
+    trouble_from: Whole
     bad_from: Whole
     purged_at: Whole
     false_from: Whole
     blind_from: Whole
     jump_from: Whole
+
+    def errs(self, world: int, step: int) -> bool:
+        """Whether the list that errs does so at this step."""
+        return bool(self.false_from[world] <= step < self.false_from[world] + FALSE_STEPS)
+
+    def is_blind(self, world: int, step: int) -> bool:
+        """Whether SNDS gives nothing at this step."""
+        return bool(self.blind_from[world] <= step < self.blind_from[world] + BLIND_STEPS)
 
 
 FALSE_STEPS: Final = 6 * STEPS_PER_HOUR
@@ -135,7 +145,7 @@ def write(scenario: Scenario, seeds: tuple[int, ...], days: int = DAYS) -> Scrip
     return script
 
 
-_MOMENTS = ("bad_from", "purged_at", "false_from", "blind_from", "jump_from")
+_MOMENTS = ("trouble_from", "bad_from", "purged_at", "false_from", "blind_from", "jump_from")
 
 
 def ordinary(steps: int, draws: np.random.Generator) -> Floats:
@@ -153,8 +163,9 @@ def _write_one(script: Script, world: int, scenario: Scenario, draws: np.random.
     # drawn in every scenario, so that one seed has one moment and one strength
     begins = int((2 + draws.uniform(0.5, 1.0)) * STEPS_PER_DAY)
     strength, length = draws.uniform(), draws.uniform(6.0, 12.0)
+    script.trouble_from[world] = begins
     if scenario is Scenario.SPIKE:
-        start = 2 * STEPS_PER_DAY + 10 * STEPS_PER_HOUR
+        start = script.trouble_from[world] = 2 * STEPS_PER_DAY + 10 * STEPS_PER_HOUR
         flow[start : start + _SPIKE_HOURS * STEPS_PER_HOUR] *= _SPIKE
     script.arrivals[world, :, :, GOOD] = flow
     if scenario is Scenario.OUTAGE:

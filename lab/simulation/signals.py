@@ -1,7 +1,7 @@
 """What the sender is told about one world, late: complaints, SNDS rows, lists, Sender Score."""
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -24,6 +24,14 @@ class Complaints:
     provider: int
     sent: int
     count: int
+
+
+def thinned(complaints: list[Complaints], worth: float, draws: np.random.Generator) -> list[Complaints]:
+    """What is left of them for a sender of whose recipients each stands for `worth` of the world's."""
+    if worth == 1.0:
+        return complaints
+    fewer = [replace(one, count=int(draws.binomial(one.count, 1 / worth))) for one in complaints]
+    return [one for one in fewer if one.count]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,33 +4,23 @@ Many worlds at once, as arrays of worlds × providers: one seed has the same wea
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
+from lab.simulation.outside import Outside
 from lab.simulation.physics import (
     BAD,
     GOOD,
     HOURS,
-    MICROSOFT,
     OPERATOR_LIMIT,
-    OTHER,
     PROVIDERS,
-    SHARES,
     STEPS_PER_HOUR,
-    VOLUME,
-    YAHOO,
-    Bools,
     Floats,
     Physics,
 )
-from lab.simulation.providers import Answers, Providers
+from lab.simulation.providers import Answers
 from lab.simulation.queue import Batch, Queue
-from lab.simulation.scenarios import GOOD_DEAD, GOOD_MARKS, Script, generator
-from lab.simulation.signals import Hour, Signals
-
-_BUSY: Final = 1.6
-"""A busy hour over a mean one, as `scenarios.ordinary` draws it."""
+from lab.simulation.scenarios import GOOD_DEAD, Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +63,28 @@ class Ledger:
     waited: Floats
 
 
+def empty_ledger(worlds: int) -> Ledger:
+    """Nothing has come yet."""
+    return Ledger(*(np.zeros((worlds, 2)) for _ in range(4)))
+
+
 def unlimited(worlds: int) -> Rates:
     """The operator's own limits."""
     return Rates(np.full((worlds, len(PROVIDERS)), OPERATOR_LIMIT), np.full(worlds, OPERATOR_LIMIT))
 
 
 class World:
-    """A script under some physics."""
+    """A script under some physics, from step `first` on: before it nothing was sent that matters."""
 
-    def __init__(self, script: Script, physics: Physics) -> None:
+    def __init__(self, script: Script, physics: Physics, first: int = 0) -> None:
         worlds = len(script.seeds)
-        usual = VOLUME * np.array(SHARES)
         self.script = script
-        self.step = 0
-        self.providers = Providers(physics, usual, usual * _BUSY)
-        self.providers.reset(worlds)
+        self.step = first
+        self.outside = Outside(script, physics)
+        self.providers = self.outside.providers
+        self.signals = self.outside.signals
         self.queue = Queue(worlds, len(PROVIDERS))
-        self.ledger = Ledger(*(np.zeros((worlds, 2)) for _ in range(4)))
-        self.signals = [Signals(physics, script.campaign, generator(s, 1)) for s in script.seeds]
-        self._hour = np.zeros((2, worlds, len(PROVIDERS)))
-        self._listed = np.zeros(worlds, dtype=np.bool_)
+        self.ledger = empty_ledger(worlds)
 
     @property
     def hour(self) -> float:
@@ -113,13 +105,12 @@ class World:
             self.ledger.lost += self.queue.purge_bad(purged).sum(axis=1)
         self.ledger.waited += self.queue.waiting().sum(axis=1) * HOURS
         if self.step % STEPS_PER_HOUR == 0:
-            self._close_hour()
+            self.outside.close_hour(self.step // STEPS_PER_HOUR - 1)
         return seen
 
     def limits(self) -> Floats:
         """What the providers would accept now, recipients an hour: for the oracle alone."""
-        down = self.script.down[:, min(self.step, self.script.steps - 1)]
-        return np.where(self._refusing() | down, 0.0, self.providers.limits())
+        return self.outside.limits(self.step)
 
     def _allowed(self, rates: Rates) -> Floats:
         most = np.minimum(rates.provider * HOURS, self.queue.due())
@@ -129,20 +120,18 @@ class World:
         allowed: Floats = most * share[:, None]
         return allowed
 
-    def _refusing(self) -> Bools:
-        refusing: Bools = np.zeros((len(self.script.seeds), len(PROVIDERS)), dtype=np.bool_)
-        refusing[:, OTHER] = self._listed
-        return refusing
-
     def _deliver(self, batch: Batch) -> Seen:
         tried = batch.amounts
         # for each ordinary recipient a few dead mailboxes are tried, too; they are no mail to deliver
         dead = tried[..., GOOD] * GOOD_DEAD
         attempts = tried.sum(axis=2) + dead
-        answers = self.providers.answer(attempts, self._refusing(), self.script.down[:, self.step])
-        bounced = self._book(batch, tried, answers)
-        refused = attempts * (answers.deferred + answers.blocked)
-        self._teach(tried, answers, refused)
+        answers = self.outside.answer(attempts, self.step)
+        reached = tried * answers.accepted[..., None]
+        bounced = reached[..., BAD] * (self.script.campaign.dead if self.script.campaign else 0.0)
+        delivered = reached.copy()
+        delivered[..., BAD] -= bounced
+        self._book(batch, tried, answers, delivered)
+        self.outside.take(reached, delivered, attempts * (answers.deferred + answers.blocked))
         return Seen(
             delivered=(tried.sum(axis=2)) * answers.accepted - bounced,
             reputation=attempts * answers.deferred,
@@ -153,36 +142,11 @@ class World:
             queued=self.queue.waiting().sum(axis=2),
         )
 
-    def _book(self, batch: Batch, tried: Floats, answers: Answers) -> Floats:
-        """Enter what became of a batch. Returns the unwanted mail that met dead mailboxes."""
-        campaign = self.script.campaign
-        reached = tried * answers.accepted[..., None]
-        bounced = reached[..., BAD] * (campaign.dead if campaign else 0.0)
-        delivered = reached.copy()
-        delivered[..., BAD] -= bounced
-        gone = tried * answers.gone[..., None]
-        gone[..., BAD] += bounced
+    def _book(self, batch: Batch, tried: Floats, answers: Answers, delivered: Floats) -> None:
+        """Enter what became of a batch: delivered, back in the queue, or lost."""
         self.queue.put_back(
             batch, np.broadcast_to((1 - answers.accepted - answers.gone)[..., None], tried.shape)
         )
         self.ledger.delivered += delivered.sum(axis=1)
-        self.ledger.lost += gone.sum(axis=1)
-        self._hour[GOOD] += delivered[..., GOOD]
-        self._hour[BAD] += delivered[..., BAD]
-        return bounced
-
-    def _teach(self, tried: Floats, answers: Answers, refused: Floats) -> None:
-        good = tried[..., GOOD] * answers.accepted
-        bad = tried[..., BAD] * answers.accepted
-        marks = self.script.campaign.marks if self.script.campaign else 0.0
-        listed = np.zeros_like(good)
-        listed[:, [MICROSOFT, YAHOO]] = self._listed[:, None]
-        self.providers.learn(good + bad, good * GOOD_MARKS + bad * marks, refused, listed)
-
-    def _close_hour(self) -> None:
-        hour = self.step // STEPS_PER_HOUR - 1
-        for world, signals in enumerate(self.signals):
-            sent = Hour(self._hour[GOOD, world], self._hour[BAD, world], self.providers.score[world])
-            signals.tell(hour, sent)
-            self._listed[world] = signals.lists.css.at(hour + 1.0)
-        self._hour[:] = 0.0
+        missed = tried * answers.accepted[..., None] - delivered
+        self.ledger.lost += (tried * answers.gone[..., None] + missed).sum(axis=1)

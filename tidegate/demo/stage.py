@@ -1,11 +1,7 @@
 """What every act works with: the lab, Tidegate's processes, and honest ways to look at both."""
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,12 +19,11 @@ from lab.mailbox import Mail
 from lab.traffic import Stream, Traffic
 from lab.world import Lab
 from storage import database, incidents
+from tidegate import child
+from tidegate.child import Child
 from tidegate.client import EngineClient
 from tidegate.demo.console import Console, Tone
 from tidegate.demo.step import Look, Step, StepFailed
-
-_STOPPING = 20.0
-"""Real seconds that the processes get to drain."""
 
 
 @dataclass(slots=True)
@@ -51,7 +46,7 @@ class Stage:
     patience: float = 1.0
     checks: set[str] = field(default_factory=set)
     sending: asyncio.Task[None] | None = None
-    process: asyncio.subprocess.Process | None = None
+    process: Child | None = None
     _database: Engine | None = None
 
     @property
@@ -69,8 +64,8 @@ class Stage:
         async def alive() -> str | None:
             if self.sending is not None and self.sending.done():
                 raise StepFailed(name, f"the traffic source ended: {self.sending.exception()!r}")
-            if self.process is not None and self.process.returncode is not None:
-                raise StepFailed(name, f"`tidegate run` ended with exit code {self.process.returncode}")
+            if self.process is not None and self.process.exit_code is not None:
+                raise StepFailed(name, f"`tidegate run` ended with exit code {self.process.exit_code}")
             return await look()
 
         proof = await Step(name, expected, seconds * self.patience, alive).observed(self.watch)
@@ -85,31 +80,20 @@ class Stage:
 
     async def start(self) -> None:
         """Start `tidegate run`; its log goes to run.log."""
-        with (self.directory / "run.log").open("wb") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *self._tidegate("run"), stdout=log, stderr=log, env=_environment(), start_new_session=True
-            )
+        self.process = await Child.started(self.config, self.directory / "run.log")
 
     async def stop(self) -> int | None:
         """Ask the processes to finish, and make them if they do not. Returns the exit code."""
         process, self.process = self.process, None
-        if process is None:
-            return None
-        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                process.send_signal(number)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_STOPPING):
-                    return await process.wait()
-        return None
+        return None if process is None else await process.stop()
 
     async def cli(self, *words: str, most: int = 30, table: bool = False) -> str:
         """Run a command of the real command line and quote what it prints. Raises StepFailed."""
         process = await asyncio.create_subprocess_exec(
-            *self._tidegate(*words),
+            *child.command(self.config, *words),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=_environment(),
+            env=child.environment(),
         )
         out = (await process.communicate())[0].decode("utf-8", "replace")
         if process.returncode:
@@ -117,9 +101,6 @@ class Stage:
         self.console.command(words)
         self.console.quote(out, most, table=table)
         return out
-
-    def _tidegate(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "tidegate", *words, "--config", str(self.config)]
 
     def query(self, ask: Callable[[Session], Any]) -> Any:
         """One look at the monitor's and controller's records."""
@@ -140,11 +121,7 @@ class Stage:
 
     async def leases(self, ip: IpAddress | None = None) -> list[Lease]:
         """What the engine holds to now, as it says itself."""
-        answer = await asyncio.to_thread(self.client.leases)
-        fields = set(Lease.model_fields)
-        found = [
-            Lease.model_validate({k: v for k, v in one.items() if k in fields}) for one in answer["leases"]
-        ]
+        found = await asyncio.to_thread(self.client.held_leases)
         return [one for one in found if ip is None or one.scope.source_ip == ip]
 
     def mails(self, wanted: Callable[[Mail], bool]) -> list[Mail]:
@@ -158,12 +135,6 @@ class Stage:
     async def pass_hours(self, hours: float) -> None:
         """Let the story's clock move on."""
         await self.clock.sleep(hours * 3600)
-
-
-def _environment() -> dict[str, str]:
-    """Ours, without what would point the commands at another Tidegate."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")}
-    return {**kept, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "TZ": "UTC"}
 
 
 def names(items: Sequence[object]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from core.clock import NANOSECONDS, SystemClock
+from core.clock import NANOSECONDS, ScaledClock, SystemClock
 from lab.configuration import TOKEN
 from tidegate.client import EngineClient
 from tidegate.demo.acts import baseline, blindness, closing, listing, provider, recovery, your_turn
@@ -18,7 +18,7 @@ from tidegate.demo.console import Console, Tone
 from tidegate.demo.options import SPEED, Options
 from tidegate.demo.stage import Stage
 from tidegate.demo.step import StepFailed
-from tidegate.demo.world import LISTED, SIBLING, clock_from, configure, demo_lab, opening_time
+from tidegate.demo.world import LISTED, SIBLING, configure, demo_lab, opening_time
 
 Act = tuple[str, Callable[[Stage], Awaitable[None]]]
 ACTS: tuple[Act, ...] = (
@@ -54,7 +54,7 @@ async def _play(options: Options, directory: Path) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     watch = SystemClock()
     now = watch.now()
-    clock = clock_from(opening_time(now), now, options.speed)
+    clock = ScaledClock.showing(opening_time(now), now, options.speed)
     console = Console(watch.monotonic_ns() / NANOSECONDS, plain=options.headless)
     async with demo_lab(clock, options.seed, directory) as lab:
         config = configure(lab, directory, speed=options.speed, origin=clock.origin)

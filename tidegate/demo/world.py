@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.address import IpAddress
-from core.clock import Clock, ScaledClock
+from core.clock import Clock
 from lab.configuration import write_configuration
 from lab.judge import Temper
 from lab.manners import GEEMAIL, OUTLANDISH, YAHOOLIGAN, with_temper
@@ -55,11 +55,6 @@ def opening_time(now: datetime) -> datetime:
     """The next Saturday at six: by Monday, when the digest of the week is mailed, the story is over."""
     days = (5 - now.weekday()) % 7 or 7
     return (now + timedelta(days=days)).replace(hour=6, minute=0, second=0, microsecond=0)
-
-
-def clock_from(opening: datetime, now: datetime, speed: float) -> ScaledClock:
-    """A clock that shows `opening` at the real moment `now` and runs `speed` times as fast from there."""
-    return ScaledClock(speed, now - (opening - now) / (speed - 1))
 
 
 def demo_lab(clock: Clock, seed: int, directory: Path) -> Lab:

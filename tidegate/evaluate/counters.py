@@ -51,7 +51,7 @@ class Counters:
         self._minutes: deque[ScopeMinute] = deque()
         self._sums: dict[tuple[int, datetime], Counts] = {}
         self._hours: dict[tuple[int, datetime], ScopeHour] = {}
-        self._labels: list[datetime] = []
+        self._labels: dict[int, datetime] = {}
 
     @property
     def minutes(self) -> list[ScopeMinute]:
@@ -71,9 +71,9 @@ class Counters:
             self._minutes.append(ScopeMinute(source_ip=IP, provider=provider, minute=begun, **counts))
             self._add((place, hour), counts)
 
-    def label(self, hour: datetime) -> None:
-        """The engine's name for the hour of sending that is over."""
-        self._labels.append(hour)
+    def label(self, hour: int, name: datetime) -> None:
+        """The engine's name for an hour of sending (hours since the start) that is over."""
+        self._labels[hour] = name
 
     def complain(self, arrived: Iterable[Complaints]) -> None:
         """Complaints, booked to the hour of the message."""

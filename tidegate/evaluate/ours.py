@@ -22,25 +22,26 @@ from core.provider import EVERY
 from core.rate import Rate
 from engine.shaping import leases
 from lab.simulation.physics import HOURS, OPERATOR_LIMIT, PROVIDERS, STEPS_PER_HOUR, Bools, Floats
-from lab.simulation.scenarios import JUMP_HOURS, JUMP_STEPS, Script
+from lab.simulation.scenarios import JUMP_HOURS, JUMP_STEPS, Script, generator
+from lab.simulation.signals import thinned
 from lab.simulation.world import Rates, Seen, World, unlimited
-from tidegate.evaluate import calendar, counters, watching
+from tidegate.evaluate import calendar, counters
 from tidegate.evaluate.counters import Counters
 from tidegate.evaluate.watching import IP, Watch
 
 SETTINGS: Final = ControllerSettings(mode=Mode.ENFORCE)
-LIMIT: Final = Rate(int(OPERATOR_LIMIT), 3_600)
 _LOOK_STEPS: Final = 3
 WHOLE_IP: Final = Scope(source_ip=IP, provider=EVERY)
 
 
 class Control:
-    """The controller of one world: its states, and the leases that the engine holds."""
+    """The controller of one world: its states, and the leases that the engine holds under `limit`."""
 
-    def __init__(self, settings: ControllerSettings = SETTINGS) -> None:
+    def __init__(self, settings: ControllerSettings, limit: Rate) -> None:
         self.counters = Counters()
         self.watch = Watch()
         self._settings = settings
+        self._limit = limit
         self._states: dict[Scope, ScopeState] = {}
         self._held: dict[str, Lease] = {}
         self._due: datetime | None = None
@@ -64,7 +65,7 @@ class Control:
             self._states, reported, self._last_look, now, self._settings.leases, lambda _scope: True
         )
         seen = fleet.World(
-            scopes=_reports(queued),
+            scopes=_reports(queued, self._limit),
             incidents=self.watch.incidents,
             minutes=self.counters.minutes,
             hours=self.counters.hours,
@@ -95,21 +96,34 @@ class Control:
         return [ReportedLease(x, LeaseState(stands[k].value)) for k, x in self._held.items()]
 
 
-def _reports(queued: list[float]) -> list[ScopeReport]:
+def operator_limit(worth: float = 1.0) -> Rate:
+    """The operator's, for a sender of whose recipients each stands for `worth` of the world's."""
+    return Rate(round(OPERATOR_LIMIT / worth), 3_600)
+
+
+def _reports(queued: list[float], limit: Rate) -> list[ScopeReport]:
     queues = dict(zip(counters.SCOPES, queued, strict=True)) | {WHOLE_IP: sum(queued)}
-    return [ScopeReport(scope, LIMIT, queued=int(count)) for scope, count in queues.items()]
+    return [ScopeReport(scope, limit, queued=int(count)) for scope, count in queues.items()]
 
 
 class Ours:
-    """One controller per world."""
+    """One controller per world, from step `first` on.
 
-    def __init__(self, script: Script, settings: ControllerSettings = SETTINGS) -> None:
+    `worth`: how many recipients of the world each one stands for that the controller is told of. Above 1 it
+    controls a small sender, whose numbers are small, in a world that is as much smaller.
+    """
+
+    def __init__(
+        self, script: Script, settings: ControllerSettings = SETTINGS, *, worth: float = 1.0, first: int = 0
+    ) -> None:
         worlds = len(script.seeds)
         self._script = script
-        self._controls = [Control(settings) for _ in range(worlds)]
+        self._worth = worth
+        self._controls = [Control(settings, operator_limit(worth)) for _ in range(worlds)]
+        self._thinners = [generator(seed, 2) for seed in script.seeds]
         self._rates = unlimited(worlds)
         self._since = np.zeros((len(counters.NAMES), worlds, len(PROVIDERS)))
-        self._begun = [calendar.BEGINNING] * worlds
+        self._begun = [self._wall(place, first) for place in range(worlds)]
         self._replies: deque[Floats] = deque(maxlen=STEPS_PER_HOUR)
         self._least = settings.replies.min_events
 
@@ -117,8 +131,8 @@ class Ours:
         return self._rates
 
     def watch(self, world: World, seen: Seen) -> None:
-        self._since += counters.stacked(seen)
-        self._replies.append(seen.reputation + seen.blocked)
+        self._since += counters.stacked(seen) / self._worth
+        self._replies.append((seen.reputation + seen.blocked) / self._worth)
         is_hour = world.step % STEPS_PER_HOUR == 0
         pressed: Bools = (np.sum(self._replies, axis=0) >= self._least).any(axis=1)
         pressed &= world.step % _LOOK_STEPS == 0
@@ -130,22 +144,22 @@ class Ours:
             control.counters.count(self._since[:, place], self._begun[place])
             self._since[:, place] = 0.0
             self._monitor(world, place, now, is_hour=is_hour)
-            control.look(beat, seen.queued[place].tolist())
+            control.look(beat, (seen.queued[place] / self._worth).tolist())
             self._begun[place] = now
             self._apply(place, control.rates(now))
 
     def _monitor(self, world: World, place: int, now: datetime, *, is_hour: bool) -> None:
         control, signals, step = self._controls[place], world.signals[place], world.step
-        erring = watching.errs(int(self._script.false_from[place]), step)
+        erring = self._script.errs(place, step)
         if control.watch.waits_for_a_look:
             control.watch.look_again(signals, world.hour, now, erring=erring)
         if not is_hour:
             return
         hour = step // STEPS_PER_HOUR - 1
-        control.counters.label(self._wall(place, step - STEPS_PER_HOUR))
-        control.counters.complain(signals.complaints(hour))
+        control.counters.label(hour, self._wall(place, step - STEPS_PER_HOUR))
+        control.counters.complain(thinned(signals.complaints(hour), self._worth, self._thinners[place]))
         control.counters.forget(now)
-        blind = watching.is_blind(int(self._script.blind_from[place]), step)
+        blind = self._script.is_blind(place, step)
         control.watch.hour(signals, world.hour, now, erring=erring, blind_on_snds=blind)
 
     def _beat(self, place: int, step: int) -> Beat:
@@ -159,5 +173,8 @@ class Ours:
 
     def _apply(self, place: int, rates: dict[Scope, float]) -> None:
         for provider, scope in enumerate(counters.SCOPES):
-            self._rates.provider[place, provider] = rates.get(scope, OPERATOR_LIMIT)
-        self._rates.total[place] = rates.get(WHOLE_IP, OPERATOR_LIMIT)
+            self._rates.provider[place, provider] = self._of_world(rates.get(scope))
+        self._rates.total[place] = self._of_world(rates.get(WHOLE_IP))
+
+    def _of_world(self, rate: float | None) -> float:
+        return OPERATOR_LIMIT if rate is None else rate * self._worth

@@ -15,7 +15,8 @@ Written by `make evaluate` ({seeds} seeds, {days} days; {few} seeds for odd scen
 parts); the same seeds give the same page. One IP sends about 3,000 messages an hour to four mailbox
 providers, and its operator allows 10,000. The policy that runs as Tidegate is the production code:
 `controller.fleet`, `controller.policy`, `controller.reconcile` and the monitor's detection and incidents,
-fed from the toy world of `lab/simulation/`.
+fed from the toy world of `lab/simulation/`. The same worlds with the real engine and the real processes in
+them: [the real loop](real-loop.md).
 
 ![Good mail delivered by each policy, and how its rates moved](evaluation.svg)
 """

@@ -6,7 +6,7 @@ import numpy as np
 
 from lab.simulation.physics import BAD, GOOD, HOURS, PROVIDERS, Floats
 from lab.simulation.scenarios import NEVER, Script
-from lab.simulation.world import Rates, World
+from lab.simulation.world import Ledger, Rates
 
 _MOVE = 0.01
 """A change of a rate by less than this share is none."""
@@ -62,9 +62,8 @@ class Moves:
         self._last = np.where(moved, present, last)
 
 
-def score(world: World, moves: Moves) -> Score:
-    """What a world that is over came to."""
-    ledger, script = world.ledger, world.script
+def score(script: Script, ledger: Ledger, moves: Moves) -> Score:
+    """What worlds that are over came to."""
     arrived = ledger.arrived
     share = np.divide(ledger.delivered, arrived, out=np.full_like(arrived, np.nan), where=arrived > 0)
     after = (moves.first_cut - script.bad_from).astype(np.float64) * HOURS

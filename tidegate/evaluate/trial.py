@@ -89,15 +89,26 @@ def run(trial: Trial) -> Outcome:
     """Run a trial from its seeds: the same every time, whatever other seeds run beside them."""
     script = scenarios.write(trial.scenario, trial.seeds, trial.days)
     world = World(script, trial.variation.physics)
-    policy, moves = trial.contender.policy(script, trial.settings), Moves(script)
     film = []
-    for _ in range(script.steps):
-        rates = policy.rates()
-        moves.follow(rates, world.step)
+
+    def look(rates: Rates) -> None:
         if world.step % _GLIMPSE_STEPS == 0:
             film.append(_glimpse(world, rates))
+
+    moves = play(world, trial.contender.policy(script, trial.settings), script.steps, look)
+    return Outcome(trial, score.score(script, world.ledger, moves), tuple(film))
+
+
+def play(world: World, policy: Policy, until: int, look: Callable[[Rates], None] | None = None) -> Moves:
+    """Let a policy control the worlds until a step. `look` is shown each step's rates before they hold."""
+    moves = Moves(world.script)
+    while world.step < until:
+        rates = policy.rates()
+        moves.follow(rates, world.step)
+        if look is not None:
+            look(rates)
         policy.watch(world, world.advance(rates))
-    return Outcome(trial, score.score(world, moves), tuple(film))
+    return moves
 
 
 def _glimpse(world: World, rates: Rates) -> Glimpse:

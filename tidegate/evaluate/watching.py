@@ -7,7 +7,6 @@ from typing import Final
 from core.address import IpAddress, parse_ip
 from core.incident import Incident
 from core.reading import Reading, Source, Status
-from lab.simulation.scenarios import BLIND_STEPS, FALSE_STEPS
 from lab.simulation.signals import Signals, SndsDay
 from monitor import health
 from monitor.catalogue import Zone, shipped
@@ -106,16 +105,6 @@ class Watch:
             return False
         findings = blind.blind([], self._health.values(), now, calendar.BEGINNING, _RULES)
         return self._register.take(findings, now)
-
-
-def errs(false_from: int, step: int) -> bool:
-    """Whether the list that errs does so at this step."""
-    return false_from <= step < false_from + FALSE_STEPS
-
-
-def is_blind(blind_from: int, step: int) -> bool:
-    """Whether SNDS gives nothing at this step."""
-    return blind_from <= step < blind_from + BLIND_STEPS
 
 
 def zone(name: str) -> Zone:

@@ -155,3 +155,10 @@ def test_a_scaled_clock_runs_ahead_from_its_origin() -> None:
 def test_a_clock_cannot_stand_still() -> None:
     with pytest.raises(ValueError, match="above 0"):
         ScaledClock(0, NOON)
+
+
+def test_a_scaled_clock_shows_a_chosen_moment_at_the_present_one_and_runs_from_there() -> None:
+    shown, present = datetime(2026, 3, 4, 6, tzinfo=UTC), datetime.now(UTC)
+    clock = ScaledClock.showing(shown, present, 1_080)
+    assert abs(clock.origin + (present - clock.origin) * 1_080 - shown) < timedelta(seconds=1)
+    assert timedelta(seconds=-1) < clock.now() - shown < timedelta(hours=2)

@@ -167,6 +167,21 @@ def test_queues_share_a_parents_limit_fairly_however_deep_they_are() -> None:
     assert max(shares) - min(shares) <= 20
 
 
+@given(st.sampled_from(["60/m", "1/s", "400/h", "6000/m"]), st.integers(2, 5))
+def test_providers_share_the_limit_of_a_whole_ip_fairly(rate: str, count: int) -> None:
+    whole = Limiter(Rate.parse(rate), 0)
+    source = SourceIp.model_validate("10.0.0.1")
+    names = [f"d{n}.test" for n in range(count)]
+    world = World({name: [Parent(source, name, (whole,), ())] for name in names})
+    for name in names:
+        world.add(queue_of(name), mail(1_000))
+    seconds = 300 / Rate.parse(rate).per_hour * 3_600
+    world.run(int(seconds * NANOSECONDS))
+    shares = [world.total(domain=name) for name in names]
+    assert sum(shares) >= 280
+    assert min(shares) > 0.8 * sum(shares) / count
+
+
 def test_queue_priority_weighs_the_turns_at_a_shared_limit() -> None:
     parent = parent_of("10.0.0.1", "6000/m")
     world = World({"urgent.test": [parent], "bulk.test": [parent]})

@@ -77,3 +77,30 @@ def test_limit_chains_come_back_as_values() -> None:
 def test_an_endpoint_in_the_wrong_form_is_explained(wrong: str) -> None:
     with pytest.raises(OperatorError, match="unix:PATH"):
         EngineClient(wrong)
+
+
+def test_leases_come_back_as_values_without_what_the_engine_adds() -> None:
+    lease = {
+        "key": "op:1",
+        "scope": {"source_ip": "203.0.113.7", "provider": "google"},
+        "directive": "source-ip-max-msg-rate",
+        "value": "80/h",
+        "origin": "operator",
+        "reason": "test",
+        "set_by": "ada",
+        "set_at": "2026-11-23T12:00:00Z",
+        "state": "active",
+    }
+    with client(httpx.Response(200, json={"epoch": 1, "leases": [lease]})) as api:
+        (held,) = api.held_leases()
+    assert (held.key, str(held.value), held.scope.provider) == ("op:1", "80/h", "google")
+    with client(httpx.Response(200, json={"leases": [{"key": "op:1"}]})) as api:
+        with pytest.raises(PeerError, match="shape"):
+            api.held_leases()
+
+
+def test_messages_are_deleted_by_a_filter_with_a_reason() -> None:
+    seen: list[httpx.Request] = []
+    with client(httpx.Response(200, json={"recipients": 3}), seen) as api:
+        assert api.delete_messages("spam", job="campaign")["recipients"] == 3
+    assert json.loads(seen[0].content) == {"job": "campaign", "reason": "spam"}

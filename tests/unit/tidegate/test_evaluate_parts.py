@@ -122,8 +122,8 @@ def test_whole_recipients_are_never_more_nor_much_less_than_flowed(flow: list[fl
 def test_a_complaint_is_booked_to_the_hour_of_sending() -> None:
     counters = Counters()
     counters.count(np.full((len(NAMES), len(PROVIDERS)), 10.0), calendar.moment(0))
-    counters.label(calendar.moment(0))
-    counters.label(calendar.moment(1))
+    counters.label(0, calendar.moment(0))
+    counters.label(1, calendar.moment(1))
     counters.complain([Complaints(provider=0, sent=0, count=2)])
     (hour,) = [h for h in counters.hours if h.complaints]
     assert (hour.scope.source_ip, hour.scope.provider, hour.hour) == (IP, PROVIDERS[0], calendar.moment(0))
