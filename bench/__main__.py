@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import depth, limiters, wakeups
+from bench import depth, limiters, wakeups, web
 from bench.options import Form, Options
 from bench.relay import benchmark as relay
 from bench.relay import report
@@ -26,6 +26,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "limiters": limiters.run,
     "wakeups": wakeups.run,
     "sweep": sweep.run,
+    "web": web.run,
 }
 
 

@@ -33,9 +33,10 @@ _STOPPING = 20.0
 
 @dataclass(slots=True)
 class Stage:
-    """`clock` runs at the demo's speed, `watch` in real time; `facts` are left for the last act.
+    """`clock` runs at the demo's speed, `watch` in real time; `page` is the address of the web monitor.
 
-    Deadlines are real seconds at the usual speed; `patience` multiplies them for a slower story.
+    `facts` are left for the last act. Deadlines are real seconds at the usual speed; `patience` multiplies
+    them for a slower story.
     """
 
     lab: Lab
@@ -43,6 +44,7 @@ class Stage:
     console: Console
     directory: Path
     config: Path
+    page: str
     client: EngineClient
     traffic: Traffic
     streams: list[Stream] = field(default_factory=list)
