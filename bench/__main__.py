@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import cli, depth, fleet, limiters, loop, wakeups
+from bench import cli, depth, fleet, limiters, loop, wakeups, web
 from bench.options import Form, Options
 from bench.relay import benchmark as relay
 from bench.relay import report
@@ -29,6 +29,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "fleet": fleet.run,
     "loop": loop.run,
     "cli": cli.run,
+    "web": web.run,
 }
 
 

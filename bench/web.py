@@ -76,7 +76,7 @@ class Crowd:
 
 
 @contextmanager
-def crowd(directory: Path, queues: int = QUEUES, ips: int = IPS) -> Iterator[Crowd]:
+def crowd(directory: Path, queues: int = QUEUES, ips: int = IPS, hours: int = _HOURS) -> Iterator[Crowd]:
     """The crowd, in a thread of its own, for as long as the context is open."""
     addresses: list[str] = []
     ready, stop = threading.Event(), asyncio.Event()
@@ -84,7 +84,7 @@ def crowd(directory: Path, queues: int = QUEUES, ips: int = IPS) -> Iterator[Cro
 
     async def live() -> None:
         loops.append(asyncio.get_running_loop())
-        async with _serving(directory, queues, ips) as address:
+        async with _serving(directory, queues, ips, hours) as address:
             addresses.append(address)
             ready.set()
             await stop.wait()
@@ -123,13 +123,13 @@ def run(options: Options) -> Iterator[tuple[str, float | str]]:
 
 
 @asynccontextmanager
-async def _serving(directory: Path, queues: int, ips: int) -> AsyncIterator[str]:
+async def _serving(directory: Path, queues: int, ips: int, hours: int) -> AsyncIterator[str]:
     clock = SystemClock()
     addresses = [str(IPv4Address(_FIRST + number)) for number in range(1, ips + 1)]
     loaded = parse(yaml.safe_dump(_written(directory, addresses)), "config.yaml", {})
     records = database.open_database(loaded.config.database)
     database.upgrade(records)
-    _write(records, addresses, clock.now())
+    _write(records, addresses, hours, clock.now())
     async with running(loaded.config.engine, clock) as run:
         for number in range(queues):
             run.engine.queues.queue(f"d{number}.example", "fleet")
@@ -170,7 +170,7 @@ def _written(directory: Path, addresses: list[str]) -> dict[str, Any]:
     }
 
 
-def _write(records: Engine, addresses: list[str], now: datetime) -> None:
+def _write(records: Engine, addresses: list[str], hours: int, now: datetime) -> None:
     with database.session(records) as session:
         coverage.watch(session, [IPv4Address(one) for one in addresses], now - timedelta(days=30))
         for number in range(_LISTS):
@@ -184,7 +184,7 @@ def _write(records: Engine, addresses: list[str], now: datetime) -> None:
             )
             coverage.save(session, row)
         session.connection().execute(insert(ReadingRun), list(_readings(addresses, now)))
-        session.connection().execute(insert(ScopeHourRow), list(_hours(addresses, now)))
+        session.connection().execute(insert(ScopeHourRow), list(_counts(addresses, hours, now)))
         for number, ip in enumerate(addresses[::20]):
             incidents.open_incident(session, _incident(ip, now - timedelta(hours=number % 700)))
 
@@ -219,11 +219,11 @@ def _run(
     return {**series, **said, **times, **counted}
 
 
-def _hours(addresses: list[str], now: datetime) -> Iterator[Mapping[str, Any]]:
+def _counts(addresses: list[str], hours: int, now: datetime) -> Iterator[Mapping[str, Any]]:
     hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     for ip in addresses:
         for provider in _PROVIDERS:
-            for back in range(_HOURS):
+            for back in range(hours):
                 at = {"source_ip": ip, "provider": provider, "hour": hour - timedelta(hours=back)}
                 yield {**at, **_COUNTS}
 

@@ -28,9 +28,10 @@ from tidegate.demo.step import Look, Step, StepFailed
 
 @dataclass(slots=True)
 class Stage:
-    """`clock` runs at the demo's speed, `watch` in real time; `facts` are left for the last act.
+    """`clock` runs at the demo's speed, `watch` in real time; `page` is the address of the web monitor.
 
-    Deadlines are real seconds at the usual speed; `patience` multiplies them for a slower story.
+    `facts` are left for the last act. Deadlines are real seconds at the usual speed; `patience` multiplies
+    them for a slower story.
     """
 
     lab: Lab
@@ -38,6 +39,7 @@ class Stage:
     console: Console
     directory: Path
     config: Path
+    page: str
     client: EngineClient
     traffic: Traffic
     streams: list[Stream] = field(default_factory=list)

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from core.clock import NANOSECONDS, ScaledClock, SystemClock
 from lab.configuration import TOKEN
+from lab.world import free_port
 from tidegate.client import EngineClient
 from tidegate.demo.acts import baseline, blindness, closing, listing, provider, recovery, your_turn
 from tidegate.demo.console import Console, Tone
 from tidegate.demo.options import SPEED, Options
 from tidegate.demo.stage import Stage
 from tidegate.demo.step import StepFailed
-from tidegate.demo.world import LISTED, SIBLING, configure, demo_lab, opening_time
+from tidegate.demo.world import LISTED, PAGE_TOKEN, SIBLING, configure, demo_lab, opening_time
 
 Act = tuple[str, Callable[[Stage], Awaitable[None]]]
 ACTS: tuple[Act, ...] = (
@@ -57,9 +58,19 @@ async def _play(options: Options, directory: Path) -> int:
     clock = ScaledClock.showing(opening_time(now), now, options.speed)
     console = Console(watch.monotonic_ns() / NANOSECONDS, plain=options.headless)
     async with demo_lab(clock, options.seed, directory) as lab:
-        config = configure(lab, directory, speed=options.speed, origin=clock.origin)
+        page = f"127.0.0.1:{free_port()}"
+        config = configure(lab, directory, speed=options.speed, origin=clock.origin, page=page)
         client = EngineClient(f"http://127.0.0.1:{lab.api_port}", TOKEN)
-        stage = Stage(lab, clock, console, directory, config, client, lab.traffic("demo", connections=16))
+        stage = Stage(
+            lab,
+            clock,
+            console,
+            directory,
+            config,
+            f"http://{page}",
+            client,
+            lab.traffic("demo", connections=16),
+        )
         stage.patience = max(1.0, SPEED / options.speed)
         _opening(stage, options)
         sending = stage.sending = asyncio.create_task(stage.traffic.run(stage.streams))
@@ -86,6 +97,7 @@ def _opening(stage: Stage, options: Options) -> None:
         sources = ", ".join(f"{s.address} (lab {s.bind})" for s in pool.sources)
         console.line(f"  {pool.name + ':':<15} {sources}")
     console.line(f"Data, configuration and logs: {stage.directory}")
+    console.line(f"The live page, as soon as Tidegate is up: {stage.page}/login#{PAGE_TOKEN}")
 
 
 async def _acts(stage: Stage, acts: Iterable[Act], *, proof: bool) -> int:

@@ -35,6 +35,8 @@ DEAD_LIST = "dead.lab.test"
 BROKEN_LISTS = (REFUSING_LIST, PARKED_LIST, DEAD_LIST)
 ALERTS = "ops@harbour.test"
 
+PAGE_TOKEN = "demo-page-token-0001"  # noqa: S105 - opens nothing outside one rehearsal on loopback
+
 LIMITS = {"microsoft": 100, "google": 40, "yahoo": 40}
 """The operator's limit for each source IP at each provider, an hour."""
 
@@ -113,8 +115,10 @@ def streams(lab: Lab, *, eased: bool = False) -> list[Stream]:
     return [Stream(domains[at], vmta, rate) for vmta, rates in kinds.items() for at, rate in rates.items()]
 
 
-def configure(lab: Lab, directory: Path, *, speed: float, origin: datetime) -> Path:
-    """Write Tidegate's configuration for the demo; returns its path."""
+def configure(
+    lab: Lab, directory: Path, *, speed: float, origin: datetime, page: str = "127.0.0.1:0"
+) -> Path:
+    """Write Tidegate's configuration for the demo, its web monitor at `page`; returns its path."""
     over = {
         "clock": {"speed": speed, "origin": origin.isoformat()},
         "database": f"sqlite:///{directory / 'tidegate.db'}",
@@ -141,6 +145,7 @@ def configure(lab: Lab, directory: Path, *, speed: float, origin: datetime) -> P
             "recovery": {"cool-down": "1h", "step": "1h"},
             "engine": {"url": f"http://127.0.0.1:{lab.api_port}", "token": "lab-control-token-0001"},
         },
+        "web": {"listen": page, "tokens": [{"name": "you", "token": PAGE_TOKEN, "scope": "admin"}]},
     }
     return write_configuration(lab, directory, over)
 

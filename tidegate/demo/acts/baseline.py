@@ -1,13 +1,17 @@
 """Everything is well: mail flows from every IP, sources are asked, broken lists are not believed."""
 
+import html
+import re
 from functools import partial
+
+import httpx
 
 from core.reading import Reading, Source, Status
 from lab import ledger
 from storage import health, readings
 from tidegate.demo.console import Tone
 from tidegate.demo.stage import Stage, names
-from tidegate.demo.world import BROKEN_LISTS, GOOD_LISTS, LIMITS, streams
+from tidegate.demo.world import BROKEN_LISTS, GOOD_LISTS, LIMITS, PAGE_TOKEN, streams
 
 TITLE = "Baseline: four IPs, three providers, seven lists"
 
@@ -17,6 +21,7 @@ async def play(stage: Stage) -> None:
     stage.say("starting `tidegate run` (engine and watch, two processes)")
     await stage.start()
     await stage.expect("engine answers", "the engine's control API answers", 30, lambda: _engine(stage))
+    await stage.expect("page answers", "the web monitor shows its first page", 30, lambda: _page(stage))
     stage.streams[:] = streams(stage.lab)
     stage.facts["traffic-from"] = stage.clock.now()
     await stage.expect("mail flows", "every IP delivers to every provider", 30, lambda: _mail(stage))
@@ -34,6 +39,19 @@ async def play(stage: Stage) -> None:
 async def _engine(stage: Stage) -> str | None:
     status = stage.client.status()
     return f"engine up as {status['hostname']}; nothing leaves this machine"
+
+
+async def _page(stage: Stage) -> str | None:
+    """Sign in as a person would, and read the sentence at the top."""
+    async with httpx.AsyncClient(base_url=stage.page, follow_redirects=True, trust_env=False) as browser:
+        try:
+            answer = await browser.post("/login", data={"token": PAGE_TOKEN})
+        except httpx.HTTPError:
+            return None
+    found = re.search(r"<h1>(.*?)</h1>", answer.text)
+    if not answer.is_success or found is None:
+        return None
+    return f"the live page says: {html.unescape(found[1])}"
 
 
 async def _mail(stage: Stage) -> str | None:

@@ -63,10 +63,10 @@ def delivery(
     since: datetime,
     now: datetime,
 ) -> Chart:
-    """Recipients an hour: accepted, deferred, refused; an hour without mail is 0, for nothing was sent."""
+    """Recipients an hour up to the last full one; an hour without mail is 0, for nothing was sent."""
     counted = dict(hours)
     start = since.replace(minute=0, second=0, microsecond=0)
-    times = [start + n * HOUR for n in range(int((now - start) / HOUR) + 1)]
+    times = [start + n * HOUR for n in range(int((now - start) / HOUR))]
     marks = numbered((h for h in happened if h.at >= start), now)
     lines = [
         {"label": label, "tone": str(tone), "values": [counted.get(t, {}).get(name, 0) for t in times]}
@@ -122,10 +122,15 @@ def happenings(
         text = f"{change.scope}: {change.before or 'no limit'} → {change.after or 'no limit'}"
         only = "" if change.mode == "enforce" else f" ({change.mode} only)"
         found.append(Happening(change.at, Badge("lease", Tone.WARN), f"{text}{only}: {change.rule}"))
-    for act in acts:
+    for act in filter(by_hand, acts):
         text = f"{act.actor}: {act.action} {act.subject}, {act.reason}"
         found.append(Happening(act.at, Badge("by hand", Tone.INFO), printable(text, 300), "/audit"))
     return found
+
+
+def by_hand(act: AuditEntry) -> bool:
+    """Whether a person did it: what the controller did is told as a change of a lease already."""
+    return act.actor != "controller"
 
 
 def numbered(happened: Iterable[Happening], now: datetime) -> list[tuple[int, Happening]]:

@@ -9,6 +9,7 @@ from core.text import printable
 from storage.audit import AuditEntry
 from storage.incidents import EventKind, IncidentEvent
 from storage.leases import LeaseChange
+from tidegate.web.views.charts import by_hand
 from tidegate.web.views.glance import Glance
 from tidegate.web.views.parts import Badge, Tone, When, provider, when
 
@@ -29,7 +30,7 @@ def events(facts: Glance) -> tuple[Event, ...]:
     """The newest of what happened to incidents, to leases, and by hand."""
     told = [(e.at, _incident_event(one, e, facts.now)) for one, e in facts.events]
     told += [(c.at, _change_event(c, facts.now)) for c in facts.changes]
-    told += [(a.at, _act_event(a, facts.now)) for a in facts.acts]
+    told += [(a.at, _act_event(a, facts.now)) for a in facts.acts if by_hand(a)]
     told.sort(key=lambda one: one[0], reverse=True)
     return tuple(event for _, event in told[:SHOWN])
 

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from core.address import IpAddress, SourceIp
-from core.incident import Incident
+from core.incident import Incident, Severity
 from core.reading import Reading, Status
 from core.text import printable
 from tidegate.cli.monitor_view import ip_row
@@ -26,6 +27,9 @@ from tidegate.web.views.parts import (
 
 PATH: Final = "/ips"
 _WORST = (Status.BAD, Status.WARN, Status.UNKNOWN, Status.GOOD)
+_GRAVEST = (Status.BAD, Status.WARN, Status.GOOD, Status.UNKNOWN)
+OPEN: Final = {Severity.WARNING: Status.WARN, Severity.CRITICAL: Status.BAD}
+"""What an open incident makes of an IP, whatever its sources say meanwhile."""
 _SORTS = {"worst": "state", "ip": "IP", "list": "list", "volume": "24 h"}
 
 
@@ -52,7 +56,7 @@ class Listed(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fleet:
     """What is known of every IP at a glance; `worst` and `attempted` by address as text."""
 
@@ -62,7 +66,17 @@ class Fleet:
     incidents: Sequence[Incident] = ()
 
     def status(self, ip: str) -> Status:
-        return self.worst.get(ip, Status.UNKNOWN)
+        """The worst of what is said about it now and of what is still open: unknown closes no incident."""
+        return min(self.worst.get(ip, Status.UNKNOWN), self._open.get(ip, Status.UNKNOWN), key=_GRAVEST.index)
+
+    @cached_property
+    def _open(self) -> dict[str, Status]:
+        found: dict[str, Status] = {}
+        for one in self.incidents:
+            said = OPEN.get(one.severity, Status.UNKNOWN)
+            ip = str(one.ip)
+            found[ip] = min(found.get(ip, said), said, key=_GRAVEST.index)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +200,7 @@ def _row(name: str, ip: IpAddress, fleet: Fleet, details: Details, now: datetime
         ip=str(ip),
         address=f"{PATH}/{ip}",
         listed_in=name,
-        state=STATUS[told["worst"]],
+        state=STATUS[fleet.status(str(ip))],
         dnsbl=told["dnsbl"],
         snds=printable(told["snds"], 60),
         score=told["score"],

@@ -91,7 +91,14 @@ def verdict(facts: Glance) -> Verdict:
         sentence = f"{_some(troubled, total)} in trouble; nothing is held back{_why_not(facts.mode)}."
         return Verdict(tone, "trouble", sentence, also)
     who = _all(total) if len(held) == total else _some(held, total)
-    rest = "" if len(held) == total else f"; the other {total - len(held):,} send freely"
+    free = total - len(held)
+    rest = (
+        ""
+        if not free
+        else "; the other one sends freely"
+        if free == 1
+        else f"; the other {free:,} send freely"
+    )
     return Verdict(tone, "holding", f"{who} held back{_where(facts, held)}{rest}.", also)
 
 
