@@ -11,7 +11,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Answer": ("ack", "silence", "approve", "deny", "withdraw", "sources"),
     "Act on queues": ("pause", "resume", "schedule", "set", "disable", "enable", "delete", "bounce"),
     "Set up": ("init", "check-config", "config", "reload", "snds", "notify", "completion"),
-    "Run": ("run", "engine", "watch", "demo", "evaluate", "version", "help"),
+    "Run": ("run", "engine", "watch", "demo", "evaluate", "rehearse", "version", "help"),
 }
 _LONGEST = 200
 

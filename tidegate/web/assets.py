@@ -13,6 +13,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from tidegate.web.access import OPEN
+
 router = APIRouter(include_in_schema=False)
 
 HERE = files("tidegate.web") / "assets"
@@ -75,7 +77,7 @@ def _asset(path: Traversable) -> Asset:
     return Asset(path.name, content, gzip.compress(content, 9, mtime=0), f"{kind}; charset=utf-8")
 
 
-@router.get("/assets/{name}")
+@router.get("/assets/{name}", openapi_extra=OPEN)
 async def asset(request: Request, name: str) -> Response:
     """A file, for whoever asks: the sign-in page needs them."""
     assets: Assets = request.app.state.assets

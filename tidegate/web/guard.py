@@ -4,8 +4,9 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 from fastapi.responses import RedirectResponse, Response
+from fastapi.security import APIKeyCookie
 
 from core.errors import OperatorError
 from tidegate.web.problems import ProblemError
@@ -17,6 +18,7 @@ COOKIE: Final = "tidegate_session"
 LIVE: Final = "tidegate-live"
 """The header of a request that a page makes by itself: nobody has clicked."""
 
+_SESSION: Final = APIKeyCookie(name=COOKIE, scheme_name="session", auto_error=False)
 _LONGEST_FORM: Final = 16 * 1024
 _MOST_FIELDS: Final = 40
 
@@ -44,16 +46,19 @@ def visitor(request: Request) -> Session:
 
 
 def needs(scope: WebScope) -> Any:
-    """A dependency that lets through sessions with that role."""
+    """A dependency that lets through sessions with that role, and says so where doors are listed."""
 
-    def check(who: Annotated[Session, Depends(visitor)]) -> Session:
+    # the scheme stands here for that list alone; in visitor() it would make every request count twice
+    def check(
+        who: Annotated[Session, Depends(visitor)], _scheme: Annotated[str | None, Depends(_SESSION)]
+    ) -> Session:
         if not who.may(scope):
             raise ProblemError(
                 HTTPStatus.FORBIDDEN, f"{who.name} is signed in with scope {who.scope}; this needs {scope}"
             )
         return who
 
-    return Depends(check)
+    return Security(check, scopes=[scope])
 
 
 async def form_of(request: Request) -> dict[str, str]:

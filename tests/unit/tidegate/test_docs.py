@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 SPOKEN = re.compile(r"`(?:\$ )?(tidegate [^`]+)`")
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"""\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)|src(?:set)?="([^"]+)\"""")
 GROUPS = {"show", "set", "config", "snds", "sources", "notify"}
 KNOWN: dict[str, Command] = {one.name: one for one in commands()}
 EVERYWHERE = {word for one in root_options() for word in re.findall(r"--?[\w-]+", one.written)}
@@ -84,7 +84,8 @@ def test_the_short_configuration_in_the_readme_is_without_mistakes() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
-    for link in LINK.findall(page.read_text()):
+    for written, pictured in LINK.findall(page.read_text()):
+        link = written or pictured
         if "://" not in link:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 

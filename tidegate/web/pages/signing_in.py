@@ -8,8 +8,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from core.text import printable
 from tidegate.web import render
-from tidegate.web.access import Doorkeeper
-from tidegate.web.guard import COOKIE, TheForm, TheSite, Written
+from tidegate.web.access import OPEN, Doorkeeper
+from tidegate.web.guard import COOKIE, Reader, TheForm, TheSite, Written
 from tidegate.web.settings import WebScope
 
 router = APIRouter(include_in_schema=False)
@@ -17,13 +17,13 @@ router = APIRouter(include_in_schema=False)
 _LONGEST: Final = 1_000
 
 
-@router.get("/login")
+@router.get("/login", openapi_extra=OPEN)
 async def show(request: Request) -> Response:
     """The form; it asks for one thing."""
     return render.plain(request, "login", {"next": local(request.query_params.get("next")), "problem": ""})
 
 
-@router.post("/login")
+@router.post("/login", openapi_extra=OPEN)
 async def sign_in(request: Request, site: TheSite, form: TheForm) -> Response:
     """A session for the holder of a token that may look at pages."""
     address = request.client.host if request.client else "socket"
@@ -48,7 +48,7 @@ async def sign_in(request: Request, site: TheSite, form: TheForm) -> Response:
 
 
 @router.post("/logout")
-async def sign_out(request: Request, site: TheSite, _who: Written) -> Response:
+async def sign_out(request: Request, site: TheSite, _who: Reader, _own_form: Written) -> Response:
     """End the session."""
     site.sessions.close(request.cookies.get(COOKIE, ""))
     redirect = RedirectResponse("/login", HTTPStatus.SEE_OTHER)

@@ -23,9 +23,17 @@ def hub(world: World) -> Hub:
     return world.site.hub
 
 
+async def asleep(world: World) -> None:
+    """Until the hub waits for its next look: a clock that moves before that wakes nobody."""
+    async with asyncio.timeout(5):
+        while not world.people._sleepers:
+            await asyncio.sleep(0.005)
+
+
 async def looked(world: World, times: int = 1) -> None:
     """Let the hub look so often."""
     for _ in range(times):
+        await asleep(world)
         before = len(world.engine.asked)
         async with asyncio.timeout(10):
             while len(world.engine.asked) < before + 2:
@@ -54,6 +62,7 @@ async def test_a_lease_and_an_act_are_told_to_whoever_listens(world: World, hub:
 
 async def test_an_engine_that_goes_and_comes_is_news_and_nothing_breaks(world: World, hub: Hub) -> None:
     listener, heard = await begun(world, hub)
+    await asleep(world)
     world.engine.is_away = True
     async with asyncio.timeout(10):
         while not heard.done():
