@@ -6,7 +6,7 @@ CONFIG ?= config.yaml
 # most tests wait for sockets and clocks: four at a time, even on two cores
 TEST_ARGS ?= -n 4 --dist worksteal
 
-.PHONY: demo run test check bench pictures torture detection evaluate lock setup
+.PHONY: demo run test check bench pictures torture detection evaluate reference lock setup
 
 setup: .venv/ready
 
@@ -16,6 +16,7 @@ setup: .venv/ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q core storage engine monitor controller lab tidegate
 	@touch $@
 
 demo: setup
@@ -24,8 +25,10 @@ demo: setup
 run: setup
 	$(BIN)/tidegate run --config $(CONFIG)
 
+# a browser's tests hold an event loop of their own all the time: they run by themselves
 test: setup
-	$(BIN)/pytest $(TEST_ARGS)
+	$(BIN)/pytest $(TEST_ARGS) -m "not browser"
+	$(BIN)/pytest -m browser
 
 check: setup
 	$(BIN)/ruff format --check .
@@ -39,6 +42,7 @@ bench: setup
 
 pictures: setup
 	$(BIN)/python bench/pictures.py
+	$(BIN)/python -m tests.browser.pictures
 
 torture: setup
 	$(BIN)/python bench/torture.py $(TORTURE_ARGS)
@@ -51,3 +55,7 @@ evaluate: setup
 
 lock:
 	$(BIN)/pip-compile --quiet --extra lab --extra evaluate --extra dev --extra bench --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header -o requirements.lock pyproject.toml
+
+reference: setup
+	$(BIN)/python -m tidegate.reference
+	$(BIN)/tidegate config example > config.example.yaml

@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import depth, fleet, limiters, loop, wakeups
+from bench import cli, depth, fleet, limiters, loop, wakeups
 from bench.options import Form, Options
 from bench.relay import benchmark as relay
 from bench.relay import report
@@ -28,6 +28,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "sweep": sweep.run,
     "fleet": fleet.run,
     "loop": loop.run,
+    "cli": cli.run,
 }
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from storage.tables import AuditRow
 
@@ -28,9 +28,20 @@ def append(session: Session, entry: AuditEntry) -> None:
     session.flush()
 
 
-def entries(session: Session, since: datetime | None = None, limit: int = 200) -> list[AuditEntry]:
-    """The newest entries at or after `since`, newest first."""
-    wanted = select(AuditRow).order_by(col(AuditRow.at).desc(), col(AuditRow.id).desc()).limit(limit)
+def entries(
+    session: Session,
+    since: datetime | None = None,
+    limit: int = 200,
+    *,
+    about: str = "",
+    offset: int = 0,
+) -> list[AuditEntry]:
+    """The newest entries at or after `since`, newest first; `about` is a part of any of their words."""
+    wanted = select(AuditRow).order_by(col(AuditRow.at).desc(), col(AuditRow.id).desc())
     if since is not None:
         wanted = wanted.where(AuditRow.at >= since)
-    return [AuditEntry.model_validate(row.model_dump()) for row in session.exec(wanted)]
+    if about:
+        words = (AuditRow.actor, AuditRow.action, AuditRow.subject, AuditRow.after, AuditRow.reason)
+        wanted = wanted.where(or_(*(col(word).icontains(about, autoescape=True) for word in words)))
+    rows = session.exec(wanted.limit(limit).offset(offset))
+    return [AuditEntry.model_validate(row.model_dump()) for row in rows]

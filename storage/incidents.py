@@ -1,6 +1,6 @@
 """Incidents and their timelines. Who opens one and when is the monitor's decision (monitor/detection)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, func, or_, select
 
 from core.address import IpAddress
 from core.errors import ConflictError, NotFoundError
@@ -165,17 +165,45 @@ def resolve_incident(session: Session, number: int, at: datetime, text: str) -> 
     return _incident(row)
 
 
-def between(session: Session, start: datetime, end: datetime) -> list[Incident]:
-    """Incidents that were open at some moment of [start, end), oldest first."""
+def between(
+    session: Session, start: datetime, end: datetime, ips: Iterable[IpAddress] | None = None
+) -> list[Incident]:
+    """Incidents that were open at some moment of [start, end), oldest first; about some IPs if given."""
+    wanted = select(IncidentRow).where(
+        IncidentRow.opened_at < end,
+        or_(col(IncidentRow.resolved_at).is_(None), col(IncidentRow.resolved_at) >= start),
+    )
+    if ips is not None:
+        wanted = wanted.where(col(IncidentRow.ip).in_([str(ip) for ip in ips]))
+    rows = session.exec(wanted.order_by(col(IncidentRow.number)))
+    return [_incident(row) for row in rows]
+
+
+def newest(
+    session: Session, state: IncidentState | None, limit: int, offset: int = 0
+) -> tuple[list[Incident], int]:
+    """A page of the incidents in a state (None: in any), newest first, and how many there are."""
+    chosen = [] if state is None else [IncidentRow.state == str(state)]
+    count = session.exec(select(func.count()).select_from(IncidentRow).where(*chosen)).one()
     rows = session.exec(
         select(IncidentRow)
-        .where(
-            IncidentRow.opened_at < end,
-            or_(col(IncidentRow.resolved_at).is_(None), col(IncidentRow.resolved_at) >= start),
-        )
-        .order_by(col(IncidentRow.number))
+        .where(*chosen)
+        .order_by(col(IncidentRow.number).desc())
+        .limit(limit)
+        .offset(offset)
     )
-    return [_incident(row) for row in rows]
+    return [_incident(row) for row in rows], count
+
+
+def latest_events(session: Session, limit: int) -> list[tuple[Incident, IncidentEvent]]:
+    """The newest lines of all timelines with their incidents, newest first."""
+    rows = session.exec(
+        select(IncidentRow, IncidentEventRow)
+        .where(IncidentRow.number == IncidentEventRow.number)
+        .order_by(col(IncidentEventRow.at).desc(), col(IncidentEventRow.id).desc())
+        .limit(limit)
+    )
+    return [(_incident(row), IncidentEvent.model_validate(event.model_dump())) for row, event in rows]
 
 
 def of_problem(session: Session, fingerprint: str, since: datetime) -> list[Incident]:

@@ -77,6 +77,16 @@ def newest(session: Session) -> int:
     return session.exec(select(func.max(LeaseChangeRow.id))).one() or 0
 
 
+def latest_changes(session: Session, limit: int) -> list[LeaseChange]:
+    """The newest changes, newest first."""
+    rows = session.exec(
+        select(LeaseChangeRow)
+        .order_by(col(LeaseChangeRow.at).desc(), col(LeaseChangeRow.id).desc())
+        .limit(limit)
+    )
+    return [_change(row) for row in rows]
+
+
 def _change(row: LeaseChangeRow) -> LeaseChange:
     scope = Scope(source_ip=parse_ip(row.source_ip), provider=row.provider)
     return LeaseChange.model_validate({**row.model_dump(exclude={"id", "source_ip"}), "scope": scope})

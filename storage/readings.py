@@ -1,6 +1,6 @@
 """Readings as runs: a stretch of equal answers is one row, so history grows with change, not with polling."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -86,9 +86,11 @@ def stretches(session: Session, ip: IpAddress, since: datetime) -> list[Stretch]
     return [Stretch(_expand(row)[-1], row.first_seen, row.last_seen, row.count) for row in rows]
 
 
-def latest(session: Session) -> list[Reading]:
-    """The newest reading of every series that has its own; storage.coverage speaks for the others."""
-    return _newest(session)
+def latest(session: Session, ips: Collection[IpAddress] | None = None) -> list[Reading]:
+    """The newest reading of every series that has its own (of some IPs); coverage speaks for the others."""
+    if ips is None:
+        return _newest(session)
+    return _newest(session, col(ReadingRun.ip).in_([str(ip) for ip in ips]))
 
 
 def latest_for(session: Session, ip: IpAddress) -> list[Reading]:

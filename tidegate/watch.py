@@ -7,7 +7,7 @@ long sweep of a large fleet never delays the mail about it.
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -34,6 +34,7 @@ from tidegate import digests, housekeeping, messengers, plans, process, reply_ro
 from tidegate.alert_desk import AlertDesk
 from tidegate.config.load import Loaded
 from tidegate.config.model import Config
+from tidegate.config.yaml_reader import Path
 from tidegate.jobs import Jobs, Work
 from tidegate.patrols import Patrols
 
@@ -55,16 +56,20 @@ def main(loaded: Loaded) -> int:
     """Run the monitor and the controller until a signal. Returns the exit code."""
     clock = process.clock_of(loaded)
     return process.run(
-        "watch", loaded, lambda stop: Watch(loaded.config, clock).run(stop), process.fast_loop()
+        "watch",
+        loaded,
+        lambda stop: Watch(loaded.config, clock, loaded.places).run(stop),
+        process.fast_loop(),
     )
 
 
 @dataclass(slots=True)
 class Watch:
-    """Everything that runs in the watch process."""
+    """Everything that runs in the watch process. `places`: in which line of the file a setting stands."""
 
     config: Config
     clock: Clock
+    places: Mapping[Path, str] = field(default_factory=dict)
     _desk: asyncio.Lock = field(default_factory=asyncio.Lock)
     _complaint: str = ""
     _engine: Engine = field(init=False)
@@ -104,7 +109,7 @@ class Watch:
             self._jobs.start()
             if door is not None:
                 door.start()
-                log.info("Taking alerts at %s", door.address, extra={"event": "watch.listens"})
+                log.info("The web monitor is at %s", door.address, extra={"event": "watch.listens"})
             lookout = Lookout(link, self.look_at_once, self.config.controller.look_again)
             self._following = asyncio.create_task(lookout.run(SystemClock()))
             log.info(
@@ -126,11 +131,13 @@ class Watch:
                 self._engine.dispose()
 
     def _door(self) -> "WebServer | None":
-        """Where other monitors post their alerts, if anybody may."""
+        """The web monitor, and where other monitors post their alerts, if anybody may."""
         if not self.config.web.is_on:
             return None
-        from tidegate.web.app import application  # noqa: PLC0415 - half a second that most do without
+        from tidegate.web.app import application  # noqa: PLC0415 - half a second that some do without
+        from tidegate.web.engine_desk import desk_of  # noqa: PLC0415
         from tidegate.web.server import WebServer  # noqa: PLC0415
+        from tidegate.web.site import Site  # noqa: PLC0415
 
         inbox = Inbox(
             self._engine,
@@ -141,10 +148,21 @@ class Watch:
             self.config.engine.provider_map(),
         )
         desk = AlertDesk(inbox, self._engine, self._at_desk, self._act_soon)
-        return WebServer(application(self.config.web, self.clock, desk), self.config.web.listen)
+        site = Site(
+            self.config,
+            self.clock,
+            self._engine,
+            desk_of(self.config.controller.engine),
+            self._at_desk,
+            self._act_soon,
+            self.places,
+        )
+        return WebServer(
+            application(self.config.web, self.clock, desk, site), self.config.web.listen, site.close
+        )
 
     def _act_soon(self) -> None:
-        self._jobs.once("act on an alert", timedelta(0), self._control)
+        self._jobs.once("act on an alert or an order", timedelta(0), self._control)
 
     async def _stop_following(self) -> None:
         if self._following is not None:

@@ -12,6 +12,7 @@ from core.lease import Lease, Origin, Scope
 from core.limit import LimitChain
 from core.provider import EVERY
 from core.rate import Rate
+from core.text import printable
 from engine import operations
 from engine.api.access import SOCKET, Caller, Notes, Operator, Reader, TheEngine
 from engine.api.problems import PreconditionFailed
@@ -149,8 +150,8 @@ async def explain(engine: TheEngine, _who: Reader, ip: IpAddress, provider: str 
 
 
 @router.get("/v1/scopes")
-async def list_scopes(engine: TheEngine, _who: Reader) -> ScopeList:
-    """Every source IP at every provider it sends to or is limited at."""
+async def list_scopes(engine: TheEngine, _who: Reader, source_ip: IpAddress | None = None) -> ScopeList:
+    """Every source IP (or one) at every provider it sends to or is limited at."""
     rows = [
         ScopeRow(
             source_ip=view.scope.source_ip,
@@ -161,6 +162,7 @@ async def list_scopes(engine: TheEngine, _who: Reader) -> ScopeList:
             queued=view.queued,
         )
         for view in operations.scopes(engine)
+        if source_ip is None or view.scope.source_ip == source_ip
     ]
     return ScopeList(scopes=rows)
 
@@ -177,10 +179,16 @@ def _view(engine: Engine, lease: Lease) -> LeaseView:
 
 
 def _signed(lease: Lease, who: Caller) -> Lease:
-    """An operator's lease bears the name of its token, whatever the body says; a socket knows no names."""
+    """An operator's lease bears the name of its token, after that of the person whom its holder names.
+
+    The web monitor has one token for all its people. A socket knows no names.
+    """
     if lease.origin is not Origin.OPERATOR or who is SOCKET:
         return lease
-    return lease.model_copy(update={"set_by": who.name})
+    by = f" via {who.name}"
+    person = printable(lease.set_by.removesuffix(by), 80)
+    signature = who.name if person in {"", who.name} else person + by
+    return lease.model_copy(update={"set_by": signature})
 
 
 def _told(lease: Lease | None) -> dict[str, object] | None:

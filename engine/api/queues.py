@@ -11,7 +11,7 @@ from core.duration import Duration, format_duration
 from engine import operations
 from engine.api import views
 from engine.api.access import Notes, Operator, Reader, TheEngine
-from engine.queue.book import QueueOrder
+from engine.queue.book import Choice, QueueOrder
 from engine.queue.modes import ModeEvent, QueueMode
 
 router = APIRouter(tags=["queues"])
@@ -57,17 +57,24 @@ _MODE_EVENT = {QueueMode.BACKOFF: ModeEvent.SET_BACKOFF, QueueMode.NORMAL: ModeE
 
 
 @router.get("/v1/queues")
-async def list_queues(
+async def list_queues(  # noqa: PLR0913 - FastAPI reads one parameter for each filter
     engine: TheEngine,
     _who: Reader,
+    *,
     name: str = "*",
     mode: QueueMode | None = None,
+    provider: str | None = None,
+    paused: bool = False,
+    errors: bool = False,
     sort: QueueOrder = QueueOrder.RECIPIENTS,
     limit: Annotated[int, Query(ge=1, le=100_000)] = 1000,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> QueueList:
     """Queues whose name matches `domain[/vmta]`, where * stands for anything."""
-    queues = engine.queues.select(name, mode=mode, order=sort, most=100_000)
-    return QueueList(matching=len(queues), queues=[views.summary(engine, q) for q in queues[:limit]])
+    wanted = Choice(name, mode, provider, paused, errors)
+    queues = engine.queues.select(wanted, sort)
+    shown = queues[offset : offset + limit]
+    return QueueList(matching=len(queues), queues=[views.summary(engine, q) for q in shown])
 
 
 @router.get("/v1/queues/{domain}/{vmta}")

@@ -6,9 +6,11 @@ from datetime import datetime
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.address import IpAddress
+from core.moment import Moment
 from core.statistics import ScopeMinute
 from engine import operations
-from engine.api.access import Reader, TheEngine
+from engine.api.access import OPEN, Reader, TheEngine
 
 router = APIRouter(tags=["status"])
 
@@ -62,12 +64,17 @@ async def status(engine: TheEngine, _who: Reader) -> Status:
 
 
 @router.get("/v1/statistics")
-async def statistics(engine: TheEngine, _who: Reader, since: datetime) -> Minutes:
-    """What peers said since then."""
-    return Minutes(now=engine.clock.now(), minutes=engine.statistics.since(since))
+async def statistics(
+    engine: TheEngine, _who: Reader, since: Moment, source_ip: IpAddress | None = None
+) -> Minutes:
+    """What peers said since then, to every source IP or to one."""
+    found = engine.statistics.since(since)
+    if source_ip is not None:
+        found = [minute for minute in found if minute.source_ip == source_ip]
+    return Minutes(now=engine.clock.now(), minutes=found)
 
 
-@router.get("/-/healthy")
+@router.get("/-/healthy", openapi_extra=OPEN)
 async def healthy() -> dict[str, str]:
     """The process lives."""
     return {"status": "healthy"}

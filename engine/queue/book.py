@@ -2,6 +2,7 @@
 
 import fnmatch
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from core.errors import NotFoundError, OperatorError
@@ -19,6 +20,26 @@ class QueueOrder(StrEnum):
     RECIPIENTS = "rcpt"
     NAME = "name"
     SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which queues are wanted: `domain[/vmta]` with `*`; None and False leave that out of account."""
+
+    pattern: str = "*"
+    mode: QueueMode | None = None
+    provider: str | None = None
+    paused: bool = False
+    errors: bool = False
+
+    def takes(self, queue: Queue) -> bool:
+        return (
+            (self.mode is None or queue.mode is self.mode)
+            and (self.provider is None or queue.provider == self.provider)
+            and (queue.paused or not self.paused)
+            and (bool(queue.insight.errors) or not self.errors)
+            and _matches(queue, self.pattern)
+        )
 
 
 class QueueBook:
@@ -104,16 +125,9 @@ class QueueBook:
             raise NotFoundError(f"there is no queue {domain}/{vmta}")
         return queue
 
-    def select(
-        self,
-        pattern: str = "*",
-        *,
-        mode: QueueMode | None = None,
-        order: QueueOrder = QueueOrder.RECIPIENTS,
-        most: int = 1000,
-    ) -> list[Queue]:
-        """Queues whose name matches `domain[/vmta]` (with `*`), in order, at most `most`."""
-        matching = [q for q in self if _matches(q, pattern) and (mode is None or q.mode is mode)]
+    def select(self, wanted: Choice, order: QueueOrder = QueueOrder.RECIPIENTS) -> list[Queue]:
+        """The wanted queues, in order."""
+        matching = [queue for queue in self if wanted.takes(queue)]
         match order:
             case QueueOrder.NAME:
                 matching.sort(key=lambda q: q.name)
@@ -121,10 +135,12 @@ class QueueBook:
                 matching.sort(key=lambda q: (-q.size, q.name))
             case QueueOrder.RECIPIENTS:
                 matching.sort(key=lambda q: (-q.recipients, q.name))
-        return matching[:most]
+        return matching
 
 
 def _matches(queue: Queue, pattern: str) -> bool:
+    if pattern == "*":
+        return True
     domain, _, vmta = pattern.lower().partition("/")
     return fnmatch.fnmatchcase(queue.domain, domain or "*") and (
         not vmta or fnmatch.fnmatchcase(queue.vmta.lower(), vmta)

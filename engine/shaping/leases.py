@@ -15,6 +15,8 @@ from core.lease import RAMP_FACTOR, RAMP_STEP, Lease, Origin
 from core.rate import UNLIMITED, Rate
 
 _RAMP_WITHOUT_BASE = timedelta(hours=24)
+_MOST_STEPS = 200
+"""By then any rate has reached any base; an engine that was off for half a year must not overflow."""
 
 
 class LeaseState(StrEnum):
@@ -49,7 +51,7 @@ def standing(lease: Lease, now: datetime) -> Standing:
     if lease.origin is Origin.OPERATOR:
         return Standing(LeaseState.ENDED, UNLIMITED, None)
     steps = (now - lease.expires_at) // RAMP_STEP + 1
-    rate = Rate.from_per_hour(lease.value.per_hour * RAMP_FACTOR**steps)
+    rate = Rate.from_per_hour(lease.value.per_hour * RAMP_FACTOR ** min(steps, _MOST_STEPS))
     if _ramped_out(lease, rate, steps):
         return Standing(LeaseState.ENDED, UNLIMITED, None)
     return Standing(LeaseState.RAMPING, rate, lease.expires_at + steps * RAMP_STEP)

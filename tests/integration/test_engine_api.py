@@ -207,3 +207,54 @@ async def test_a_queue_can_be_paused_resumed_and_set_by_hand(tmp_path: Path) -> 
         assert (await engine.api.post(f"{path}/mode", json={"mode": "normal", "reason": "over"})).json()[
             "mode"
         ] == "normal"
+
+
+async def test_a_listing_is_narrowed_sorted_and_paged_by_the_engine(tmp_path: Path) -> None:
+    slow = {"domains": {"*": {"source-ip-max-msg-rate": "10/h"}}}
+    async with Lab(SystemClock()) as lab, rig(lab, tmp_path, slow) as engine:
+        book = engine.run.engine.queues
+        for number in range(12):
+            book.queue(f"d{number:02}.example", "marketing")
+        book.find("d03.example", "marketing").paused = True
+
+        async def names(**query: Any) -> tuple[int, list[str]]:
+            found = (await engine.api.get("/v1/queues", params={"sort": "name", **query})).json()
+            return found["matching"], [q["domain"].removesuffix(".example") for q in found["queues"]]
+
+        assert await names(limit=3, offset=9) == (12, ["d09", "d10", "d11"])
+        assert await names(limit=3, offset=12) == (12, [])
+        assert await names(paused=True) == (1, ["d03"])
+        assert await names(errors=True) == (0, [])
+        assert await names(provider="microsoft") == (0, [])
+        assert await names(name="d1*") == (2, ["d10", "d11"])
+
+
+async def test_a_lease_by_hand_names_the_person_and_the_token_that_vouches_for_the_name(
+    tmp_path: Path,
+) -> None:
+    async with Lab(SystemClock()) as lab, rig(lab, tmp_path) as engine:
+        by_hand = {"key": "operator:203.0.113.7:*", "origin": "operator", "epoch": 0}
+
+        async def signature(person: str) -> str:
+            body = lease(**by_hand, set_by=person)
+            return (await engine.api.put(f"/v1/leases/{body['key']}", json=body)).json()["set_by"]
+
+        assert await signature("ada") == "ada via operator"
+        assert await signature("ada via operator") == "ada via operator"
+        assert await signature("operator") == "operator"
+
+
+async def test_scopes_and_statistics_of_one_ip_alone(tmp_path: Path) -> None:
+    async with Lab(SystemClock()) as lab, rig(lab, tmp_path) as engine:
+        await offer(lab, Stream(OUTLANDISH.domain, "marketing"), 12)
+        await engine.until(lambda: len({e.address for e in lab.ledger.entries}) > 1)
+        for path, name in (
+            ("/v1/scopes", "scopes"),
+            ("/v1/statistics?since=2020-01-01T00:00:00Z", "minutes"),
+        ):
+            every = (await engine.api.get(path)).json()[name]
+            assert {row["source_ip"] for row in every} >= {"203.0.113.7", "203.0.113.8"}
+            mine = (
+                await engine.api.get(path + ("&" if "?" in path else "?") + "source_ip=203.0.113.8")
+            ).json()[name]
+            assert {row["source_ip"] for row in mine} == {"203.0.113.8"}

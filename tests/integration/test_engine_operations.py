@@ -244,5 +244,5 @@ async def test_an_engine_without_a_file_says_so(tmp_path: Path) -> None:
             httpx.AsyncClient(base_url=run.api, headers=CHIEF, timeout=30) as api,
         ):
             answer = await api.post("/-/reload")
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "without a configuration file" in answer.json()["detail"]

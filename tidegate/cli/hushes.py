@@ -11,6 +11,7 @@ from monitor.incidents import operators
 from monitor.incidents.operators import Word
 from storage import incidents
 from storage.orders import OrderKind
+from tidegate.acts import records
 from tidegate.cli import known, orders
 from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.hand import duration, report, said_why
@@ -38,13 +39,13 @@ def silence(asked: Invocation, target: Target, terms: Terms) -> None:
     time, why = duration(terms.lasts), said_why(terms.reason)
     _check(target)
     kept = orders.records(asked)
-    wish = orders.Wish(OrderKind.SILENCE, why, time, **_about(asked, kept, target))
+    wish = records.Wish(OrderKind.SILENCE, why, time, **_about(asked, kept, target))
     what = f"no mail about {_named(wish)} for {format_duration(time)}. Limits are set all the same."
     if terms.dry_run:
-        would = wish.order(kept.now).model_dump(mode="json")
+        would = wish.order(kept.now, kept.author).model_dump(mode="json")
         report(asked, f"Would order: {what}", "", {"would": would})
         return
-    order = orders.write_down(kept, wish)
+    order = records.write_down(kept, wish)
     report(asked, f"Order {order.id}: {what}", _undo(order.id), {"order": order.model_dump(mode="json")})
 
 
@@ -66,7 +67,7 @@ def acknowledge(asked: Invocation, label: str, reason: str, lasts: str) -> None:
     )
 
 
-def _about(asked: Invocation, kept: orders.Records, target: Target) -> dict[str, Any]:
+def _about(asked: Invocation, kept: records.Records, target: Target) -> dict[str, Any]:
     """What the target names. A problem stays silenced when it comes back as another incident."""
     number = _number(target.name)
     if number is not None:
@@ -89,7 +90,7 @@ def _check(target: Target) -> None:
         raise UsageError("an incident has its rule and its provider already: leave them out")
 
 
-def _named(wish: orders.Wish) -> str:
+def _named(wish: records.Wish) -> str:
     if wish.subject.startswith(("ip:", "source:")):
         return wish.subject
     return f"{'everything' if wish.subject == '*' else wish.subject} on {wish.where}"

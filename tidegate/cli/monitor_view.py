@@ -35,7 +35,7 @@ def ips(asked: Invocation) -> dict[str, Any]:
         return coverage.with_implied(ip, own.get(ip, []), watched.get(ip), rows_of_lists)
 
     rows = [
-        _ip(name, str(source.address), known(source.address), opened, leases, kept.now)
+        ip_row(name, str(source.address), known(source.address), opened, leases, kept.now)
         for name, sources in lists.items()
         for source in sources
     ]
@@ -43,7 +43,7 @@ def ips(asked: Invocation) -> dict[str, Any]:
     return {"schema": "ips/v1", "now": kept.now.isoformat(), "ips": rows}
 
 
-def _ip(
+def ip_row(
     listed_in: str,
     ip: str,
     mine: Sequence[Reading],
@@ -51,6 +51,7 @@ def _ip(
     leases: Iterable[Mapping[str, Any]],
     now: datetime,
 ) -> dict[str, Any]:
+    """One IP in the words of `show ips`."""
     statuses = {reading.status for reading in mine} or {Status.UNKNOWN}
     answered = [r.observed_at for r in mine if r.quality in {Quality.OK, Quality.NO_DATA}]
     return {

@@ -28,7 +28,7 @@ def text(document: Mapping[str, Any]) -> str:
     now = read_time(document["now"])
     lines = []
     for order in found:
-        lines.append(f"{order['id']:>4}  the controller {_does(order)}".replace("the controller no ", "no "))
+        lines.append(f"{order['id']:>4}  the controller {does(order)}".replace("the controller no ", "no "))
         until = read_time(order["expires_at"])
         rows = [
             (
@@ -45,7 +45,8 @@ def text(document: Mapping[str, Any]) -> str:
     return "\n".join([*lines, f"{len(found)} order{'s' if len(found) != 1 else ''}"])
 
 
-def _does(order: Mapping[str, Any]) -> str:
+def does(order: Mapping[str, Any]) -> str:
+    """What the order makes the controller do: `holds 203.0.113.7 × microsoft at 50/h`."""
     ip, provider = order["source_ip"] or "every IP", order["provider"]
     where = ip if provider == EVERY else f"{ip} × {provider}"
     return _DOES[order["kind"]].format(**{**order, "where": where})

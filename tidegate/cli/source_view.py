@@ -1,6 +1,6 @@
 """How the sources themselves are doing: state, last good answer, error share, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from tidegate.cli.output import ago, block, read_time, rough, table
 
 _PAUSE = timedelta(hours=2)
 """While the watch process runs something is asked more often: lists by the hour, the engine by the minute."""
-_LEFT = "not asked any more"
+LEFT = "not asked any more"
 _WORST_FIRST = (
     SourceState.QUARANTINED,
     SourceState.BLIND,
@@ -22,7 +22,7 @@ _WORST_FIRST = (
     SourceState.NEW,
     SourceState.HEALTHY,
 )
-_MEANINGS = {
+MEANINGS = {
     SourceState.QUARANTINED: "answered, and is not believed until it passes its self-test",
     SourceState.BLIND: "failed three times in a row or more",
     SourceState.FAILING: "failed last time; what it said before still stands",
@@ -33,12 +33,17 @@ def sources(asked: Invocation) -> dict[str, Any]:
     """Every source, the worst first."""
     kept = records(asked)
     with kept.look() as session:
-        found = [from_row(row) for row in health.load_all(session)]
+        return sources_document([from_row(row) for row in health.load_all(session)], kept.now)
+
+
+def sources_document(known: Iterable[SourceHealth], now: datetime) -> dict[str, Any]:
+    """The same from values."""
+    found = list(known)
     newest = max((one.last_attempt_at for one in found if one.last_attempt_at), default=None)
     found.sort(key=lambda one: (_is_left(one, newest), _WORST_FIRST.index(one.state), one.name))
     return {
         "schema": "sources/v1",
-        "now": kept.now.isoformat(),
+        "now": now.isoformat(),
         "last_attempt_at": newest.isoformat() if newest else None,
         "sources": [_source(one, newest) for one in found],
     }
@@ -70,7 +75,7 @@ def sources_text(document: Mapping[str, Any]) -> str:
     rows = [
         (
             s["name"],
-            s["state"] if s["asked"] else _LEFT,
+            s["state"] if s["asked"] else LEFT,
             _since(s, now),
             _ago(s["last_success_at"], now),
             _errors(s),
@@ -78,14 +83,14 @@ def sources_text(document: Mapping[str, Any]) -> str:
         for s in document["sources"]
     ]
     text = table(("source", "state", "for", "last good", "errors"), rows, right=(2, 3, 4))
-    reasons = [(s["name"], why) for s in document["sources"] if s["asked"] and (why := _why(s))]
+    reasons = [(s["name"], said) for s in document["sources"] if s["asked"] and (said := why(s))]
     legend = _legend({s["state"] for s in document["sources"] if s["asked"]})
     parts = [text, block(reasons, indent=0), legend, _pause(read_time(document["last_attempt_at"]), now)]
     return "\n\n".join(part for part in parts if part)
 
 
 def _legend(states: set[str]) -> str:
-    told = [f"{state}: {meaning}" for state, meaning in _MEANINGS.items() if state in states]
+    told = [f"{state}: {meaning}" for state, meaning in MEANINGS.items() if state in states]
     if states & {SourceState.QUARANTINED, SourceState.BLIND}:
         told.append("What a blind or quarantined source held down stays down until it answers again.")
     return "\n".join(told)
@@ -111,7 +116,8 @@ def _errors(source: Mapping[str, Any]) -> str:
     return "-" if share is None else f"{share:.0%} of {source['attempts']}"
 
 
-def _why(source: Mapping[str, Any]) -> str:
+def why(source: Mapping[str, Any]) -> str:
+    """What is wrong with a source, in its own or in the monitor's words."""
     if source["state"] != SourceState.HEALTHY:
         return str(source["reason"] or source["last_error"])
     return str(source["reason"])

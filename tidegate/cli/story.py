@@ -15,8 +15,9 @@ from core.errors import TidegateError
 from core.lease import Scope
 from core.rate import Rate
 from storage import health, incidents, leases, orders, scopes
+from tidegate.acts.records import Records
 from tidegate.cli.invocation import Invocation
-from tidegate.cli.orders import Records, records
+from tidegate.cli.orders import records
 from tidegate.client import EngineClient
 from tidegate.config import peek
 from tidegate.config.model import addresses_of
@@ -35,22 +36,42 @@ def gather(asked: Invocation, client: EngineClient, scope: Scope) -> dict[str, A
         return None
     settings: ControllerSettings = found["controller"]
     protected = addresses_of(found["engine"], settings.protected_virtual_mtas)
-    states = _states(kept, scope.source_ip)
-    world = _world(kept, client, scope.source_ip, settings, protected)
-    told = story.tell(world, states, scope, kept.now, settings)
-    document: dict[str, Any] = _STORY.dump_python(told, mode="json")
-    document["leases"] = [
-        lease
-        for lease in client.leases().get("leases", [])
-        if lease["scope"] == {"source_ip": str(scope.source_ip), "provider": scope.provider}
-    ]
-    document["changes"] = _changes(kept, scope)
-    return document
+    teller = Teller(kept, client, scope.source_ip, settings, protected)
+    return {**teller.tell(scope), "changes": _changes(kept, scope)}
+
+
+class Teller:
+    """What is known about one IP, gathered once, for the stories of all its scopes."""
+
+    def __init__(
+        self,
+        kept: Records,
+        client: EngineClient,
+        ip: IpAddress,
+        settings: ControllerSettings,
+        protected: frozenset[IpAddress],
+    ) -> None:
+        self._now, self._settings, self._states = kept.now, settings, _states(kept, ip)
+        self._world = _world(kept, client, ip, settings, protected)
+        self._leases = client.leases().get("leases", [])
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """The scopes of the IP that the engine reports."""
+        return [report.scope for report in self._world.scopes]
+
+    def tell(self, scope: Scope) -> dict[str, Any]:
+        """One scope's story as JSON values, with the leases on it."""
+        told = story.tell(self._world, self._states, scope, self._now, self._settings)
+        document: dict[str, Any] = _STORY.dump_python(told, mode="json")
+        place = {"source_ip": str(scope.source_ip), "provider": scope.provider}
+        document["leases"] = [lease for lease in self._leases if lease["scope"] == place]
+        return document
 
 
 def reports(client: EngineClient, ip: IpAddress | None = None) -> list[ScopeReport]:
     """The scopes that an engine reports, of one IP if it is given."""
-    rows = client.scopes().get("scopes", [])
+    rows = client.scopes(ip).get("scopes", [])
     return [_report(row) for row in rows if ip is None or row["source_ip"] == str(ip)]
 
 
@@ -81,7 +102,7 @@ def _world(
     protected: frozenset[IpAddress],
 ) -> World:
     hour = kept.now.replace(minute=0, second=0, microsecond=0)
-    minutes = [m for m in client.statistics(hour - 2 * _HOUR) if m.source_ip == ip]
+    minutes = [m for m in client.statistics(hour - 2 * _HOUR, ip) if m.source_ip == ip]
     with kept.look() as session:
         return World(
             scopes=reports(client, ip),

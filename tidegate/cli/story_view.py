@@ -15,17 +15,21 @@ _CURRENT = timedelta(minutes=2)
 
 def text(story: Mapping[str, Any], now: datetime) -> str:
     """What is known, what follows, what holds, what flows, and what is next."""
-    parts = [
+    return "\n".join([head(story), *(_part(label, lines) for label, lines in parts(story, now))])
+
+
+def parts(story: Mapping[str, Any], now: datetime) -> list[tuple[str, list[str]]]:
+    """The numbered parts, each with its lines."""
+    return [
         ("1 evidence", _clues(story["clues"], now)),
         ("2 rule", _rule(story, now)),
         ("3 lease", _leases(story, now)),
         ("4 effect", _effect(story["flow"])),
         ("5 next", _next(story, now)),
-        *([("  ordered", story["orders"])] if story["orders"] else []),
-        *([("  elsewhere", story["elsewhere"])] if story["elsewhere"] else []),
-        *([("  so far", _changes(story["changes"], now))] if story["changes"] else []),
+        *([("  ordered", list(story["orders"]))] if story["orders"] else []),
+        *([("  elsewhere", list(story["elsewhere"]))] if story["elsewhere"] else []),
+        *([("  so far", _changes(story["changes"], now))] if story.get("changes") else []),
     ]
-    return "\n".join([_head(story), *(_part(label, lines) for label, lines in parts)])
 
 
 def _part(label: str, lines: Iterable[str]) -> str:
@@ -33,7 +37,8 @@ def _part(label: str, lines: Iterable[str]) -> str:
     return f"  {label:<13}" + f"\n{_INDENT}".join(shown)
 
 
-def _head(story: Mapping[str, Any]) -> str:
+def head(story: Mapping[str, Any]) -> str:
+    """The scope and what holds it, in one line."""
     where = _where(story["scope"])
     if story["rate"] is None:
         return f"{where}: nothing holds it (mode {story['mode']})"

@@ -9,9 +9,10 @@ from monitor.health import SourceState
 from storage import audit, health, orders
 from storage.audit import AuditEntry
 from storage.orders import NewOrder, Order, OrderKind
+from tidegate.acts.records import Records
 from tidegate.cli.hand import said_why
 from tidegate.cli.invocation import Invocation
-from tidegate.cli.orders import Records, author, records
+from tidegate.cli.orders import records
 from tidegate.cli.output import emit, emit_json
 
 _STANDS_FOR: Final = timedelta(days=1)
@@ -45,7 +46,7 @@ def _refuse_what_cannot_help(kept: Records, zone: str) -> None:
 
 def _give(kept: Records, zone: str, reason: str) -> Order:
     """To the monitor, which asks the list again, and to the controller's guard, which would ask once more."""
-    who = author()
+    who = kept.author
     told = {OrderKind.APPROVE: f"dnsbl:{zone}", OrderKind.BELIEVE: zone}
     with kept.open() as session:
         for kind, subject in told.items():

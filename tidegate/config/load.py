@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -18,16 +18,20 @@ from tidegate.config.explain_errors import explain
 from tidegate.config.ip_lists import expand
 from tidegate.config.model import Config
 from tidegate.config.problems import ConfigErrors
-from tidegate.config.yaml_reader import MAX_BYTES, Document, read_yaml
+from tidegate.config.yaml_reader import MAX_BYTES, Document, Path, read_yaml
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration without mistakes, and what is unwise in it."""
+    """A configuration without mistakes, and what is unwise in it.
+
+    `places` says in which line of the file a setting stands; those that it leaves out are not there.
+    """
 
     config: Config
     redactor: Redactor
     cautions: tuple[Caution, ...] = ()
+    places: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -52,8 +56,7 @@ def read_file(file: FilePath) -> str:
             [
                 ConfigError(
                     f"the configuration cannot be read: {error.strerror}",
-                    remedy="name it with --config or TIDEGATE_CONFIG; begin with "
-                    "`tidegate config example > config.yaml`",
+                    remedy="name it with --config or TIDEGATE_CONFIG; `tidegate init` writes a first one",
                     file=str(file),
                 )
             ]
@@ -81,7 +84,8 @@ def parse(text: str, file: str = "config.yaml", environ: Mapping[str, str] | Non
     if document.errors:
         raise ConfigErrors(document.errors)
     config = Config(**sections)
-    return Loaded(config, Redactor(secrets.secrets_of(config)), tuple(cautions))
+    places = {path: f"{file}:{line}" for path, line in document.lines.items()}
+    return Loaded(config, Redactor(secrets.secrets_of(config)), tuple(cautions), places)
 
 
 def validate(document: Document, hide: Redactor) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from core.clock import NANOSECONDS, Clock
 from tidegate.web.problems import ProblemError
@@ -21,8 +22,20 @@ class Caller:
     name: str
     scopes: frozenset[WebScope]
 
+    def may(self, wanted: WebScope) -> bool:
+        return any(scope.allows(wanted) for scope in self.scopes)
+
 
 SOCKET = Caller("socket", frozenset(WebScope))
+
+_BEARER = HTTPBearer(
+    scheme_name="bearer",
+    description="A token of web.tokens. The role that an operation needs stands beside it.",
+    auto_error=False,
+)
+_Told = HTTPAuthorizationCredentials | None
+OPEN: dict[str, Any] = {"security": []}
+"""For `openapi_extra`: this door needs no token, on purpose."""
 
 
 @dataclass(slots=True)
@@ -45,14 +58,22 @@ class Doorkeeper:
         if self._is_socket:
             return SOCKET
         kind, _, offered = authorization.partition(" ")
-        if kind.lower() == "bearer":
-            for one in self._known:
-                if hmac.compare_digest(one.secret, offered.strip().encode()):
-                    self._pace(one)
-                    return Caller(one.token.name, frozenset({one.token.scope}))
+        one = self._find(offered) if kind.lower() == "bearer" else None
+        if one is not None:
+            self._pace(one)
+            return Caller(one.token.name, frozenset({one.token.scope}))
         raise ProblemError(
             HTTPStatus.UNAUTHORIZED, "send Authorization: Bearer TOKEN with a token of web.tokens"
         )
+
+    def recognise(self, offered: str) -> WebToken | None:
+        """The token that somebody signs in with, if it is one."""
+        one = self._find(offered)
+        return one.token if one else None
+
+    def _find(self, offered: str) -> _Known | None:
+        tried = offered.strip().encode()
+        return next((one for one in self._known if hmac.compare_digest(one.secret, tried)), None)
 
     def _pace(self, one: _Known) -> None:
         rate = one.token.rate
@@ -79,15 +100,16 @@ def caller(request: Request) -> Caller:
 
 
 def needs(scope: WebScope) -> Any:
-    """A dependency that lets through callers with that scope."""
+    """A dependency that lets through callers with that scope, and says so in the OpenAPI document."""
 
-    def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
-        if scope not in who.scopes:
+    # the scheme stands here for the document alone; in caller() it would make every request count twice
+    def check(who: Annotated[Caller, Depends(caller)], _scheme: Annotated[_Told, Depends(_BEARER)]) -> Caller:
+        if not who.may(scope):
             held = ", ".join(sorted(who.scopes))
             raise ProblemError(HTTPStatus.FORBIDDEN, f"token {who.name} has scope {held}; this needs {scope}")
         return who
 
-    return Depends(check)
+    return Security(check, scopes=[scope])
 
 
 Sender = Annotated[Caller, needs(WebScope.ALERT)]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +28,16 @@ class _QuietServer(uvicorn.Server):
 
 
 class WebServer:
-    """An application on a socket. `address` is where it really listens."""
+    """An application on a socket. `address` is where it really listens.
 
-    def __init__(self, app: FastAPI, listen: str) -> None:
+    `before_end` lets go of whoever would listen for ever.
+    """
+
+    def __init__(
+        self, app: FastAPI, listen: str, before_end: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._app = app
+        self._before_end = before_end
         self._listen = listen
         self._task: asyncio.Task[None] | None = None
         self._server: _QuietServer | None = None
@@ -59,6 +65,8 @@ class WebServer:
 
     async def stop(self) -> None:
         """Finish the requests under way and stop."""
+        if self._before_end:
+            await self._before_end()
         if self._server and self._task:
             self._server.should_exit = True
             await self._task

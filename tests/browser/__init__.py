@@ -1,0 +1,1 @@
+"""The web monitor in Debian's Chromium."""
