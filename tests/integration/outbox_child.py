@@ -50,15 +50,19 @@ class Steps:
 
 
 class Stepping:
-    """A courier with a step before it begins and one after the other side has taken the message."""
+    """A courier with a step before it begins and one after the other side has taken the message.
 
-    def __init__(self, courier: Courier, steps: Steps) -> None:
-        self._courier, self._steps = courier, steps
+    One hand-over at a time: however busy the machine, the n-th step is the same in every life.
+    """
+
+    def __init__(self, courier: Courier, steps: Steps, turn: asyncio.Lock) -> None:
+        self._courier, self._steps, self._turn = courier, steps, turn
 
     async def carry(self, message: ClaimedMail) -> None:
-        self._steps.step()
-        await self._courier.carry(message)
-        self._steps.step()
+        async with self._turn:
+            self._steps.step()
+            await self._courier.carry(message)
+            self._steps.step()
 
 
 def settings(smtp_port: int, http_port: int) -> MonitorSettings:
@@ -92,10 +96,9 @@ def life(engine: Engine, settings: MonitorSettings, steps: Steps, after: timedel
     watcher.take(Collected("test", [listed(OPENED + after)]))
     clock.advance(61)
     watcher.tick()
-    known = couriers(settings.notifications, clock)
-    sender = Sender(
-        engine, clock, settings.notifications, {name: Stepping(one, steps) for name, one in known.items()}
-    )
+    known, turn = couriers(settings.notifications, clock), asyncio.Lock()
+    stepping = {name: Stepping(one, steps, turn) for name, one in known.items()}
+    sender = Sender(engine, clock, settings.notifications, stepping)
     asyncio.run(sender.deliver())
     steps.step()
 
