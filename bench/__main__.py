@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from bench import depth, limiters, wakeups, web
+from bench import cli, depth, fleet, limiters, loop, wakeups, web
 from bench.options import Form, Options
 from bench.relay import benchmark as relay
 from bench.relay import report
@@ -26,6 +26,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "limiters": limiters.run,
     "wakeups": wakeups.run,
     "sweep": sweep.run,
+    "fleet": fleet.run,
+    "loop": loop.run,
+    "cli": cli.run,
     "web": web.run,
 }
 

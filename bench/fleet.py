@@ -23,6 +23,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, insert
 
+from bench.options import Form, Options
 from controller.drivers.memory import MemoryEngine
 from controller.reconciler import Reconciler
 from controller.settings import ControllerSettings, GuardSettings, Mode
@@ -150,10 +151,9 @@ def figures(scopes: int, history: int) -> Iterable[tuple[str, float]]:
     yield "controller_tick_ratio", round(whole / half, 2)
 
 
-def run(options: object = None) -> Iterable[tuple[str, float]]:
+def run(options: Options) -> Iterable[tuple[str, float]]:
     """The figures; of a small fleet in the short form."""
-    short = str(getattr(options, "form", "")) == "short"
-    return figures(2_000 if short else 100_000, 24)
+    return figures(2_000 if options.form is Form.SHORT else 100_000, 24)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 from sqlalchemy import Engine
 
+from bench.options import Form, Options
 from core.clock import NANOSECONDS, SystemClock
 from core.incident import IncidentKind, Rule, Severity
 from core.reading import Source
@@ -194,9 +195,9 @@ async def measure(bursts: int) -> tuple[list[float], list[float]]:
             return blocks, lists
 
 
-def run(options: object = None) -> Iterable[tuple[str, float]]:
+def run(options: Options) -> Iterable[tuple[str, float]]:
     """The figures; one burst in the short form."""
-    return figures(1 if str(getattr(options, "form", "")) == "short" else 5)
+    return figures(1 if options.form is Form.SHORT else 5)
 
 
 def figures(bursts: int) -> Iterable[tuple[str, float]]:

@@ -120,10 +120,10 @@ def _counted(hours: Iterable[ScopeHour], now: datetime, settings: CountSettings)
     begin = now - settings.memory
     complaints: dict[IpAddress, int] = defaultdict(int)
     bounces: dict[IpAddress, int] = defaultdict(int)
-    for hour in hours:
-        if (hour.complaints or hour.hard_bounced) and hour.hour >= begin:
-            complaints[hour.scope.source_ip] += hour.complaints
-            bounces[hour.scope.source_ip] += hour.hard_bounced
+    marked = {(h.scope, h.hour): h for h in hours if (h.complaints or h.hard_bounced) and h.hour >= begin}
+    for hour in marked.values():
+        complaints[hour.scope.source_ip] += hour.complaints
+        bounces[hour.scope.source_ip] += hour.hard_bounced
     least_complaints = _least(settings.complaint_good, settings.complaint_bad, settings.threshold)
     least_bounces = _least(settings.bounce_good, settings.bounce_bad, settings.threshold)
     found = {ip for ip, count in complaints.items() if count >= least_complaints}

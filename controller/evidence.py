@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from controller.arithmetic import cusum
 from controller.settings import CapSettings, ControllerSettings, CountSettings, ReplySettings
+from core.cusum import Shift, cusum
 from core.incident import Incident, IncidentKind, Rule, Severity
 from core.lease import Scope
 from core.proportion import wilson_lower
@@ -265,12 +265,12 @@ def from_counts(
     if scope.provider == EVERY:
         events, trials = [h.hard_bounced for h in cohorts], [h.delivered + h.hard_bounced for h in cohorts]
         rule, what, factor = "hard-bounces", "hard bounces", settings.bounce_factor
-        good, bad = settings.bounce_good, settings.bounce_bad
+        shift = Shift(settings.bounce_good, settings.bounce_bad)
     else:
         events, trials = [h.complaints for h in cohorts], [h.delivered for h in cohorts]
         rule, what, factor = "complaints", "complaints", settings.complaint_factor
-        good, bad = settings.complaint_good, settings.complaint_bad
-    if cusum(zip(events, trials, strict=True), good, bad) < settings.threshold:
+        shift = Shift(settings.complaint_good, settings.complaint_bad)
+    if cusum(zip(events, trials, strict=True), shift) < settings.threshold:
         return []
     end = cohorts[-1].hour + timedelta(hours=1)
     text = f"{sum(events)} {what} for {sum(trials)} recipients since {cohorts[0].hour:%d %b %H:%M} UTC"

@@ -213,5 +213,5 @@ class _Look:
             rule=coupling.RULE,
             reason=f"{state.cause}: held at {base.share(state.level)}",
             evidence=state.evidence,
-            next_step_at=self.now + max(recovery.cool_down, recovery.step),
+            next_step_at=self.now + max(recovery.patience(state.relapses), recovery.step),
         )

@@ -3,7 +3,8 @@
 The level is a share of the base rate. A cap lowers it to its value, a cut multiplies it, and the smallest
 wins, so that the order of simultaneous signals cannot matter. When all is quiet for the cool-down, the level
 climbs by ×1.5 a step up to 0.7 × where it last fell from, then by 4 % of the base or ×1.1: it never snaps
-back (control.md 2.2; returning at once makes hundreds of stop-and-go reversals, see docs/evaluation.md).
+back (control.md 2.2; returning at once makes hundreds of stop-and-go reversals, see docs/evaluation.md). Each
+cut after a step up doubles the cool-down until all is well, as a retry that failed doubles its wait.
 """
 
 from collections.abc import Sequence
@@ -160,6 +161,7 @@ def _cut(
         "last_alarm_at": now,
         "last_move_at": now,
         "raised": False,
+        "relapses": state.relapses + state.raised,
         "bottom": target,
     }
     dwelling = state.cut_dwell_until is not None and now < state.cut_dwell_until
@@ -196,7 +198,7 @@ def _waits(state: ScopeState, evidence: Evidence, now: datetime, settings: Recov
     """Why the level may not rise yet, None when it may."""
     if any(is_blind(source, evidence.blind) for source in state.sources):
         return Move.BLIND
-    if state.last_alarm_at is not None and now - state.last_alarm_at < settings.cool_down:
+    if state.last_alarm_at is not None and now - state.last_alarm_at < settings.patience(state.relapses):
         return Move.COOLING
     if state.last_move_at is not None and now - state.last_move_at < settings.step:
         return Move.STEPPING
@@ -247,7 +249,11 @@ def _next_step(state: ScopeState, evidence: Evidence, settings: RecoverySettings
     if binding or state.last_move_at is None:
         return None
     due = state.last_move_at + settings.step
-    return due if state.last_alarm_at is None else max(due, state.last_alarm_at + settings.cool_down)
+    return (
+        due
+        if state.last_alarm_at is None
+        else max(due, state.last_alarm_at + settings.patience(state.relapses))
+    )
 
 
 def _rate(

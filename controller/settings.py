@@ -137,6 +137,14 @@ class RecoverySettings(Settings):
     cool_down: Duration = Field(
         timedelta(hours=2), description="So long without any alarm before the first step."
     )
+    relapse_factor: float = Field(
+        2.0,
+        ge=1,
+        le=100,
+        description="Each cut after a step up multiplies the next cool-down by this, until all is well: who "
+        "feels for a limit that stays where it is meets it ever more seldom.",
+    )
+    longest_cool_down: Duration = Field(timedelta(hours=24), description="No cool-down is longer.")
     step: Duration = Field(timedelta(hours=2), description="Time between steps up.")
     factor: float = Field(1.5, gt=1, description="A step multiplies the level by this, up to the threshold.")
     threshold: Level = Field(
@@ -158,6 +166,13 @@ class RecoverySettings(Settings):
     max_age: Duration = Field(
         timedelta(days=14), description="A throttle that lasts longer is shown to a human."
     )
+
+    def patience(self, relapses: int) -> timedelta:
+        """The cool-down after so many cuts that each came after a step up."""
+        most = max(self.longest_cool_down, self.cool_down)
+        # beyond some doublings the cap binds anyway; in seconds, for no span may overflow
+        patience = self.cool_down.total_seconds() * self.relapse_factor ** min(relapses, 30)
+        return timedelta(seconds=min(most.total_seconds(), patience))
 
 
 class FloorSettings(Settings):
@@ -236,7 +251,9 @@ class ControllerSettings(Settings):
     """From incidents and replies to rates."""
 
     mode: Mode = Field(
-        Mode.ADVISE, description="observe records, advise mails the plan, enforce carries it out."
+        Mode.ADVISE,
+        description="observe and advise change nothing: every change is recorded under that name, mailed "
+        "with the command that would make it, and counted in the weekly digest. enforce makes it.",
     )
     engine: EngineAccess = Field(EngineAccess(), description="The engine whose rates are controlled.")
     interval: Duration = Field(timedelta(seconds=60), description="Time between two looks at everything.")

@@ -37,8 +37,8 @@ class ScopeState(BaseModel):
     was held and climbs from there. `last_cut_at` is when the last tightening took effect: evidence whose
     activity ended before does not tighten again. `cut_from` and `cut_at` describe the last cut by factors,
     so that a worse signal within the dwell deepens it and does not compound. `bottom` is the level whose rate
-    the recovery has granted so far. `announced` rates are those that were last told; `advised` is the last
-    advice about a protected scope.
+    the recovery has granted so far; `relapses` counts the cuts that each came after a step up. `announced`
+    rates are those that were last told; `advised` is the last advice about a protected scope.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,6 +58,7 @@ class ScopeState(BaseModel):
     last_alarm_at: datetime | None = None
     last_move_at: datetime | None = None
     raised: bool = False
+    relapses: int = 0
     bottom: float = 1.0
     rule: str = ""
     cause: str = ""

@@ -182,7 +182,7 @@ def _waits_for(
     blind = evidence.blind_sources(world.incidents)
     found = [f"{source} to be seen again" for source in state.sources if evidence.is_blind(source, blind)]
     found += [f"the end of {s.id}" for s in signals if s.effect is Effect.CAP and s.value <= state.level]
-    hours = recovery.cool_down.total_seconds() / 3600
+    hours = recovery.patience(state.relapses).total_seconds() / 3600
     found.append(f"{hours:g} h without new trouble")
     if delivered < recovery.min_deliveries:
         found.append(

@@ -4,13 +4,14 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from core.errors import DurationError
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_WHOLE = re.compile(r"(?:\d+[wdhms])+\Z")
-_PART = re.compile(r"(\d+)([wdhms])")
+_WHOLE = re.compile(r"(?:[0-9]{1,12}[wdhms])+\Z")
+_PART = re.compile(r"([0-9]+)([wdhms])")
+_LONGEST = timedelta(days=36_525)
 
 
 def parse_duration(text: str) -> timedelta:
@@ -18,7 +19,10 @@ def parse_duration(text: str) -> timedelta:
     compact = text.strip().lower().replace(" ", "")
     if not _WHOLE.match(compact):
         raise DurationError(f"{text!r} is not a duration; write it like 90m, 2h or 1w2d12h")
-    return timedelta(seconds=sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(compact)))
+    seconds = sum(int(n) * _UNITS[unit] for n, unit in _PART.findall(compact))
+    if seconds > _LONGEST.total_seconds():
+        raise DurationError(f"{text!r} is longer than a hundred years")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(duration: timedelta) -> str:
@@ -40,5 +44,10 @@ def _validate(value: Any) -> Any:
     raise DurationError(f"{value!r} has no unit; write it like {value}s or {value}m")
 
 
-Duration = Annotated[timedelta, BeforeValidator(_validate), PlainSerializer(format_duration, return_type=str)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_validate),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]{1,4}[wdhms])+$", "examples": ["90m", "1w2d12h"]}),
+]
 """A pydantic field type that reads and writes the grammar above."""

@@ -3,19 +3,23 @@
 This is the JSON that crosses between the controller and any engine.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.address import IpAddress
+from core.moment import Moment
 from core.provider import EVERY
 from core.rate import Rate
 
 RAMP_FACTOR: Final = 1.5
 RAMP_STEP: Final = timedelta(hours=2)
 """How every engine lets the rate of an expired controller lease rise, until it reaches its base and goes."""
+
+MOST_EPOCH: Final = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exactly (RFC 8259 section 6)."""
 
 
 class Directive(StrEnum):
@@ -41,7 +45,11 @@ class Scope(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source_ip: IpAddress
-    provider: str = EVERY
+    provider: str = Field(EVERY, min_length=1, max_length=200)
+
+    def __hash__(self) -> int:
+        # the address' own hash goes by its text in hexadecimal: too slow for the key of every table
+        return hash((int(self.source_ip), self.provider))
 
     def __str__(self) -> str:
         return f"{self.source_ip} × {'all providers' if self.provider == EVERY else self.provider}"
@@ -62,14 +70,14 @@ class Lease(BaseModel):
     directive: Directive
     value: Rate
     origin: Origin
-    rule: str = ""
-    reason: str = Field(min_length=1)
-    evidence: tuple[str, ...] = ()
-    set_by: str
-    set_at: datetime
-    expires_at: datetime | None = None
+    rule: str = Field("", max_length=200)
+    reason: str = Field(min_length=1, max_length=4_000)
+    evidence: tuple[Annotated[str, Field(max_length=1_000)], ...] = ()
+    set_by: str = Field(max_length=200)
+    set_at: Moment
+    expires_at: Moment | None = None
     base: Rate | None = None
-    epoch: int = Field(default=0, ge=0)
+    epoch: int = Field(default=0, ge=0, le=MOST_EPOCH)
 
     @model_validator(mode="after")
     def _automatic_leases_expire(self) -> Self:

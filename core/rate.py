@@ -14,7 +14,9 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _UNIT_NAMES = {
     "s": "s", "sec": "s", "m": "m", "min": "m", "h": "h", "hr": "h", "hour": "h", "d": "d", "day": "d",
 }  # fmt: skip
-_GRAMMAR = re.compile(r"(\d+)\s*/\s*(\d*)\s*([a-z]+)\Z")
+_GRAMMAR = re.compile(r"([0-9]{1,12})\s*/\s*([0-9]{0,8})\s*([a-z]+)\Z")
+_PATTERN = r"^(unlimited|[0-9]{1,12}/[0-9]{0,8}(s|sec|m|min|h|hr|hour|d|day))$"
+_LONGEST_SECONDS = 366 * 86_400
 _EXAMPLES = "500/h, 10/m, 1/s or 100/15m"
 
 
@@ -31,15 +33,18 @@ class Rate:
         word = text.strip().lower()
         if word == "unlimited":
             return cls(None)
-        if word == "0" or word.startswith("0/"):
+        if re.match(r"0+\s*(/|\Z)", word):
             raise RateError(
                 f"{text!r} is not a rate: to stop mail use pause, to lift a limit write unlimited"
             )
         match = _GRAMMAR.match(word)
         unit = _UNIT_NAMES.get(match[3]) if match else None
-        if not match or unit is None or match[2] == "0":
+        if not match or unit is None or (match[2] and not int(match[2])):
             raise RateError(f"{text!r} is not a rate; write it like {_EXAMPLES}, or unlimited")
-        return cls(int(match[1]), int(match[2] or 1) * _SECONDS[unit])
+        seconds = int(match[2] or 1) * _SECONDS[unit]
+        if seconds > _LONGEST_SECONDS:
+            raise RateError(f"{text!r} counts over more than a year; write it like {_EXAMPLES}")
+        return cls(int(match[1]), seconds)
 
     @classmethod
     def from_per_hour(cls, per_hour: float) -> Self:
@@ -83,7 +88,7 @@ class Rate:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
-        return {"type": "string", "examples": ["500/h", "unlimited"]}
+        return {"type": "string", "pattern": _PATTERN, "examples": ["500/h", "unlimited"]}
 
     @classmethod
     def _validate(cls, value: Any) -> Self:

@@ -78,6 +78,7 @@ class Engine:
         self.accounting = Accounting(settings.accounting_files, clock, settings.accounting_webhooks)
         self.limiters = persistence.load_limiters(state, clock)
         self.leases = persistence.load_leases(state)
+        self.leases.free(settings.lease_free)
         self.shaping = ShapingBook(settings.provider_map(), self.leases, self.limiters, settings.warm_up)
         self.notices = Notices(settings.hostname)
         self.conduct = Conduct(clock, self.queue_changed, self.notices.put, self.events.add)

@@ -206,7 +206,8 @@ class InboundConnection(asyncio.Protocol):
         if out:
             transport.write(out)
         if session.is_closed or (self._half_closed and not session.is_committing):
-            transport.close()
+            if not transport.is_closing():  # twice spoils a TLS transport in early 3.11
+                transport.close()
         elif (self._read_paused or session.held > _HELD_BYTES) and not session.is_securing:
             self._regulate()
 

@@ -117,11 +117,18 @@ def _content(wanted: Injection, hostname: str, now: datetime) -> bytes:
     if wanted.fields is not None:
         return _composed(wanted.fields, hostname, now)
     if wanted.content is not None:
-        return wanted.content.encode("utf-8", "surrogateescape")
+        return _encoded(wanted.content)
     try:
         return base64.b64decode(wanted.content_base64 or "", validate=True)
     except binascii.Error as error:
         raise OperatorError(f"content_base64 is not base64: {error}") from error
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise OperatorError(f"content is not text: {error.reason} at {error.start}") from error
 
 
 def _composed(fields: Fields, hostname: str, now: datetime) -> bytes:

@@ -19,10 +19,11 @@ _OUTCOMES = ("delivered", "deferred", "bounced")
 
 def exposition(engine: Engine) -> str:
     """Everything, in Prometheus' text format."""
-    return render(_families(engine))
+    return render(families(engine))
 
 
-def _families(engine: Engine) -> Iterator[Family]:
+def families(engine: Engine) -> Iterator[Family]:
+    """The same as values."""
     yield _build_info()
     yield gauge("start_time_seconds", "When the engine started.", engine.started_at.timestamp())
     yield from _deliveries(engine)

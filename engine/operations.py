@@ -39,7 +39,12 @@ class ScopeView:
 
 
 async def put_lease(engine: Engine, lease: Lease, wish: LeaseWish = LeaseWish.ANY) -> Stored:
-    """Keep a lease; it holds at once, and is on disk when this returns. Raises ConflictError."""
+    """Keep a lease; it holds at once, and is on disk when this returns. Raises ConflictError.
+
+    So does a lease for a source IP that takes none.
+    """
+    if lease.scope.source_ip in engine.settings.lease_free:
+        raise ConflictError(f"{lease.scope.source_ip} takes no leases (takes-leases: false)")
     if wish is LeaseWish.NEW and engine.leases.get(lease.key):
         raise ConflictError(f"there is a lease {lease.key} already")
     before = engine.leases.get(lease.key)
@@ -99,7 +104,10 @@ def lane_chains(engine: Engine, queue: Queue) -> list[LimitChain]:
 
 
 def scopes(engine: Engine) -> list[ScopeView]:
-    """Every configured source IP at every provider that it has met or that the configuration limits."""
+    """Every configured source IP at every provider that it has met or that the configuration limits.
+
+    Without those that take no leases: there is nothing to control.
+    """
     met = {(p.source.address, p.provider) for p in engine.shaping.parents()}
     limited = [
         name for name, p in engine.settings.providers.items()
@@ -107,6 +115,8 @@ def scopes(engine: Engine) -> list[ScopeView]:
     ]  # fmt: skip
     for source in engine.sources():
         met.update((source.address, name) for name in [*limited, EVERY])
+    free = engine.settings.lease_free
+    met = {(ip, provider) for ip, provider in met if ip not in free}
     waiting = _waiting(engine)
     views = [_view(engine, Scope(source_ip=ip, provider=provider), waiting) for ip, provider in met]
     return sorted(views, key=lambda view: (str(view.scope.source_ip), view.scope.provider))

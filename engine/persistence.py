@@ -105,7 +105,8 @@ def _restore(queue: Queue, value: dict[str, Any], clock: Clock) -> None:
     queue.mode, queue.paused = QueueMode(value["mode"]), value["paused"]
     queue.insight.errors = tuple(QueueError(**_times(e)) for e in value["errors"])
     queue.insight.mode_changes = tuple(ModeChange(**_times(e)) for e in value["mode_changes"])
-    queue.insight.events = tuple(RecipientEvent(**_times(e)) for e in value["events"])
+    for event in value["events"]:
+        queue.insight.happened(RecipientEvent(**_times(event)))
     if value["backoff"]:
         queue.backoff = BackoffCause(**_times(value["backoff"]))
         queue.backoff_until = _ns_until(queue.backoff.until, clock)

@@ -47,6 +47,7 @@ def apply(engine: Engine, plan: Plan) -> None:
     )
     rerouted = rerouted or _mx_of(before.provider_map()) != _mx_of(plan.providers)
     engine.settings = plan.settings
+    engine.leases.free(plan.settings.lease_free)
     engine.queues.take_directives(plan.queues)
     engine.results.reactions.lists = plan.patterns
     engine.reception.settings = plan.settings

@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from core.address import IpAddress, SourceIp
 from core.duration import format_duration
-from core.errors import OperatorError, TidegateError
+from core.errors import ConflictError, OperatorError, TidegateError
 from core.settings import hyphenated
 from core.text import printable
 from engine.events import EventKind
@@ -128,7 +128,7 @@ class Reloads:
     async def reload(self, *, dry_run: bool = False) -> Outcome:
         """Read, compare, and take over what can be. Raises OperatorError; then the old settings hold on."""
         if self.source is None:
-            raise OperatorError("this engine was started without a configuration file")
+            raise ConflictError("this engine was started without a configuration file")
         async with self._lock:
             try:
                 found = await asyncio.to_thread(self.source)

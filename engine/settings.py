@@ -102,6 +102,11 @@ class VirtualMtaSettings(Settings):
     source_ips: tuple[SourceIp, ...] = Field(
         (), description="Addresses (their bind is found in ip-lists), used in turn, one per connection."
     )
+    takes_leases: bool = Field(
+        True,
+        description="false: no lease holds for its source IPs, which the controller does not see. For the "
+        "route of Tidegate's own mail.",
+    )
     domains: dict[str, DomainSettings] = Field(
         {}, description="Domain blocks that hold for this VirtualMTA alone; stronger than the global ones."
     )
@@ -234,6 +239,12 @@ class EngineSettings(Settings):
         description="Name to patterns; the first that matches a remote reply acts. The list default is there "
         "already: the reputation replies of the large providers.",
     )
+
+    @property
+    def lease_free(self) -> frozenset[IpAddress]:
+        """The source IPs of VirtualMTAs that take no leases."""
+        free = (one for one in self.virtual_mtas.values() if not one.takes_leases)
+        return frozenset(source.address for one in free for source in one.source_ips)
 
     def provider_map(self) -> dict[str, ProviderSettings]:
         """The shipped providers with the configured ones laid over them."""

@@ -163,7 +163,8 @@ class Wire(asyncio.Protocol):
             transport.write(out)
         if session.state is State.CONTENT and not self._write_blocked:
             session.content_written()
-        if session.state is State.CLOSED and transport is not None:
+        # closing a TLS transport twice spoils it in early 3.11: its abort raises then
+        if session.state is State.CLOSED and transport is not None and not transport.is_closing():
             transport.abort() if self._write_blocked else transport.close()
         for event in events:
             self._hand_over(event)

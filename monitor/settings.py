@@ -1,7 +1,11 @@
 """The monitor's part of the configuration file, composed of what each package declares for itself."""
 
-from pydantic import Field
+from datetime import timedelta
+from typing import Final, Self
 
+from pydantic import Field, model_validator
+
+from core.duration import Duration
 from core.settings import Settings
 from monitor.alerts.settings import AlertSettings
 from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderScoreSettings
@@ -10,6 +14,32 @@ from monitor.detection.settings import DetectionSettings
 from monitor.digest.settings import DigestSettings
 from monitor.notifications.settings import NotificationSettings
 from monitor.replies.settings import ReplySettings
+
+_LOOK_BACK: Final = timedelta(days=60)
+_DIGEST: Final = timedelta(days=14)
+
+
+class RetentionSettings(Settings):
+    """How long records are kept. What is known last about a series stays for ever."""
+
+    readings: Duration = Field(
+        default=timedelta(weeks=56),
+        description="What sources said about an IP, after it stopped being true; at least 60d, which is as "
+        "far back as detection looks.",
+    )
+    messages: Duration = Field(
+        default=timedelta(weeks=13),
+        description="Messages that went out or were given up; at least 14d. Those about an incident that "
+        "is still open stay.",
+    )
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if self.readings < _LOOK_BACK:
+            raise ValueError("readings must be kept for at least 60d: detection looks that far back")
+        if self.messages < _DIGEST:
+            raise ValueError("messages must be kept for at least 14d: the digest tells of a week's")
+        return self
 
 
 class MonitorSettings(Settings):
@@ -37,3 +67,6 @@ class MonitorSettings(Settings):
         default=NotificationSettings(), description="Mail about incidents."
     )
     digest: DigestSettings = Field(default=DigestSettings(), description="The weekly digest.")
+    retention: RetentionSettings = Field(
+        default=RetentionSettings(), description="How long records are kept; looked at once a day."
+    )

@@ -25,9 +25,10 @@ from monitor.detection.finding import Finding
 from monitor.incidents import record
 from monitor.incidents.lifecycle import Move
 from monitor.notifications import announce
+from monitor.notifications.routing import Background
 from monitor.settings import MonitorSettings
 from storage import coverage as stored_coverage
-from storage import database, incidents, readings, snds
+from storage import database, incidents, readings, scopes, snds
 from storage import health as stored_health
 from storage.readings import Recorded
 
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 
 BLIND_CHECK: Final = timedelta(minutes=1)
 """How often sources are checked for silence: cheap against their cadence of hours, dear with many IPs."""
+
+ANNOUNCE_EVERY: Final = timedelta(seconds=4)
+"""Less than a tick, so that every tick announces."""
 
 Series = tuple[IpAddress, Source, str]
 
@@ -70,13 +74,23 @@ class WatchResult:
 class Watcher:
     """The monitor's doer. `take` after every round of a collector, `tick` every few seconds."""
 
-    def __init__(self, engine: Engine, clock: Clock, settings: MonitorSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        settings: MonitorSettings,
+        background: Background | None = None,
+        fleet: int = 1,
+    ) -> None:
         self._engine = engine
+        self._fleet = fleet
         self._clock = clock
         self._settings = settings
+        self._background = background or Background()
         self._watching_since = clock.now()
         self._blind_checked: datetime | None = None
         self._watched: Sequence[IpAddress] | None = None
+        self._announced: datetime | None = None
 
     def take(self, collected: Collected) -> WatchResult:
         """Record one round, judge every series that it touched, and tell what is due."""
@@ -87,9 +101,10 @@ class Watcher:
             _keep_activity(session, collected)
             self._note_coverage(session, collected)
             findings = [f for one in touched for f in self._judge(session, one)]
+            findings += self._judge_counts(session, touched, now)
             findings += access.findings(collected.access, now)
             changes = self._apply(session, findings, now)
-            mails = announce.announce(session, now, self._settings.notifications)
+            mails = self._announce(session, now)
         if collected.coverage:
             self._watched = collected.fleet
         _log(changes)
@@ -101,7 +116,7 @@ class Watcher:
         with database.session(self._engine) as session:
             changes = self._apply(session, self._look_for_silence(session, now), now)
             changes += self._apply(session, self._look_for_ends(session, now), now)
-            mails = announce.announce(session, now, self._settings.notifications)
+            mails = self._announce(session, now)
         _log(changes)
         return WatchResult(changes=changes, mails=mails)
 
@@ -117,6 +132,8 @@ class Watcher:
         settled = coverage.settled_when(self._settings.detection.dnsbl)
         for reading in coverage.before(session, collected.readings, settled):
             readings.record(session, reading)
+        if not collected.coverage:
+            return collected.readings
         open_series = [(i.ip, i.source, i.metric) for i in incidents.open_incidents(session)]
         summed_up = coverage.readings_of(session, collected, settled, open_series)
         return [*collected.readings, *summed_up]
@@ -124,12 +141,25 @@ class Watcher:
     def _judge(self, session: Session, touched: "Touched") -> list[Finding]:
         ip, source, metric = touched.series
         past = readings.history(session, ip, source, metric, detect.HISTORY)
-        # an alert is news from its first word on: somebody found it worth saying
-        is_first = len(past) <= touched.count and source is not Source.ALERT
+        is_first = len(past) <= touched.count and source is not Source.ALERT  # somebody found it worth saying
         return [
             record.as_baseline(finding) if is_first else finding
             for finding in detect.detect(past, self._settings.detection)
         ]
+
+    def _judge_counts(self, session: Session, touched: Iterable["Touched"], now: datetime) -> list[Finding]:
+        """Exact hours say more than readings do; they are written before the readings of the same look."""
+        metrics: dict[IpAddress, list[str]] = {}
+        for ip, source, metric in (one.series for one in touched):
+            if source is Source.REPLIES:
+                metrics.setdefault(ip, []).append(metric)
+        found: list[Finding] = []
+        for ip, mine in metrics.items():
+            hours = scopes.hours(session, now - self._settings.detection.counts.memory, ip)
+            for metric in mine:
+                [newest] = readings.history(session, ip, Source.REPLIES, metric, 1)
+                found += detect.counted(newest, hours, self._settings.detection, self._fleet)
+        return found
 
     def _apply(self, session: Session, findings: Iterable[Finding], now: datetime) -> list[Change]:
         flap_after = self._settings.notifications.flap_after
@@ -139,6 +169,13 @@ class Watcher:
             if incident is not None and action.move not in {Move.NOTHING, Move.REFRESH}:
                 changes.append(Change(action.move, incident, action.reason))
         return changes
+
+    def _announce(self, session: Session, now: datetime) -> int:
+        """Not at every round of a storm: what waits a minute to be told may wait for the next tick."""
+        if self._announced is not None and timedelta(0) <= now - self._announced < ANNOUNCE_EVERY:
+            return 0
+        self._announced = now
+        return announce.announce(session, now, self._settings.notifications, self._background)
 
     def _look_for_silence(self, session: Session, now: datetime) -> list[Finding]:
         if self._blind_checked is not None and now - self._blind_checked < BLIND_CHECK:
@@ -193,7 +230,7 @@ class Touched:
 def _record(session: Session, brought: Iterable[Reading]) -> list[Touched]:
     counts: dict[Series, int] = {}
     moved: set[Series] = set()
-    open_series = {(i.ip, i.source, i.metric) for i in incidents.open_incidents(session)}
+    open_series = incidents.open_series(session)
     for reading in brought:
         series = (reading.ip, reading.source, reading.metric)
         recorded = readings.record(session, reading)
@@ -201,7 +238,7 @@ def _record(session: Session, brought: Iterable[Reading]) -> list[Touched]:
         counts[series] = counts.get(series, 0) + (recorded is not Recorded.REPEATED)
         # one more good answer changes nothing where nothing is open: most of a sweep is skipped here
         dull = recorded in {Recorded.EXTENDED, Recorded.REPEATED} and reading.status is Status.GOOD
-        if not dull or series in open_series:
+        if not dull or reading.series in open_series:
             moved.add(series)
     return [Touched(series, count) for series, count in counts.items() if series in moved]
 

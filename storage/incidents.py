@@ -1,9 +1,9 @@
 """Incidents and their timelines. Who opens one and when is the monitor's decision (monitor/detection)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
@@ -17,6 +17,8 @@ from core.provider import EVERY
 from core.reading import Source
 from storage.tables import IncidentEventRow, IncidentRow
 
+_MOST: Final = 500
+
 
 class EventKind(StrEnum):
     """What happened to an incident."""
@@ -26,14 +28,22 @@ class EventKind(StrEnum):
     ESCALATED = "escalated"
     SUSPECT = "suspect"
     RESOLVED = "resolved"
+    NOTED = "noted"
+    ACKNOWLEDGED = "acknowledged"
     NOTIFIED = "notified"
     ACTION = "action"
 
 
+UNTOLD: Final = frozenset({EventKind.NOTIFIED, EventKind.NOTED})
+"""Lines that are kept for who looks and never told by mail."""
+
+
 class IncidentEvent(BaseModel):
-    """One line of an incident's timeline."""
+    """One line of an incident's timeline. `id` grows in the order of recording, once the line is stored."""
 
     model_config = ConfigDict(frozen=True)
+
+    id: int = 0
 
     number: int
     at: datetime
@@ -70,6 +80,16 @@ def open_incidents(session: Session) -> list[Incident]:
         .order_by(col(IncidentRow.number))
     )
     return [_incident(row) for row in rows]
+
+
+def open_series(session: Session) -> set[tuple[str | None, str, str]]:
+    """IP, source and metric of every open incident: what `Reading.series` is of a reading."""
+    rows = session.exec(
+        select(IncidentRow.ip, IncidentRow.source, IncidentRow.metric).where(
+            IncidentRow.state == str(IncidentState.OPEN)
+        )
+    )
+    return set(rows)
 
 
 def find(session: Session, number: int) -> Incident:
@@ -186,10 +206,36 @@ def latest_events(session: Session, limit: int) -> list[tuple[Incident, Incident
     return [(_incident(row), IncidentEvent.model_validate(event.model_dump())) for row, event in rows]
 
 
+def of_problem(session: Session, fingerprint: str, since: datetime) -> list[Incident]:
+    """Incidents about one problem that are open or were resolved at or after `since`, oldest first."""
+    rows = session.exec(
+        select(IncidentRow)
+        .where(
+            IncidentRow.fingerprint == fingerprint,
+            or_(col(IncidentRow.resolved_at).is_(None), col(IncidentRow.resolved_at) >= since),
+        )
+        .order_by(col(IncidentRow.number))
+    )
+    return [_incident(row) for row in rows]
+
+
+def about_ip(session: Session, ip: IpAddress, since: datetime) -> list[Incident]:
+    """Incidents of one IP that are open or were resolved at or after `since`, oldest first."""
+    rows = session.exec(
+        select(IncidentRow)
+        .where(
+            IncidentRow.ip == str(ip),
+            or_(col(IncidentRow.resolved_at).is_(None), col(IncidentRow.resolved_at) >= since),
+        )
+        .order_by(col(IncidentRow.number))
+    )
+    return [_incident(row) for row in rows]
+
+
 def append_event(session: Session, event: IncidentEvent) -> None:
     """Add a line to a timeline. Raises NotFoundError."""
     _row(session, event.number)
-    session.add(IncidentEventRow(**event.model_dump(exclude={"kind"}), kind=str(event.kind)))
+    session.add(IncidentEventRow(**event.model_dump(exclude={"kind", "id"}), kind=str(event.kind)))
     session.flush()
 
 
@@ -201,6 +247,34 @@ def events(session: Session, number: int) -> list[IncidentEvent]:
         .order_by(col(IncidentEventRow.at), col(IncidentEventRow.id))
     )
     return [IncidentEvent.model_validate(row.model_dump()) for row in rows]
+
+
+def find_all(session: Session, numbers: Sequence[int]) -> dict[int, Incident]:
+    """The incidents with these numbers, without those that do not exist."""
+    found: dict[int, Incident] = {}
+    for some in _pieces(numbers):
+        rows = session.exec(select(IncidentRow).where(col(IncidentRow.number).in_(some)))
+        found.update((row.number or 0, _incident(row)) for row in rows)
+    return found
+
+
+def events_of(session: Session, numbers: Sequence[int]) -> dict[int, list[IncidentEvent]]:
+    """Timelines by the incident's number, oldest line first; empty for those that do not exist."""
+    found: dict[int, list[IncidentEvent]] = {number: [] for number in numbers}
+    for some in _pieces(numbers):
+        rows = session.exec(
+            select(IncidentEventRow)
+            .where(col(IncidentEventRow.number).in_(some))
+            .order_by(col(IncidentEventRow.at), col(IncidentEventRow.id))
+        )
+        for row in rows:
+            found[row.number].append(IncidentEvent.model_validate(row.model_dump()))
+    return found
+
+
+def _pieces(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """SQLite takes 32,766 parameters in a statement, older ones 999."""
+    return (numbers[place : place + _MOST] for place in range(0, len(numbers), _MOST))
 
 
 def _row(session: Session, number: int) -> IncidentRow:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from core.address import IpAddress, parse_ip
 from core.lease import Directive, Scope
@@ -58,13 +58,23 @@ def record_change(session: Session, change: LeaseChange) -> None:
     session.flush()
 
 
-def lease_history(session: Session, since: datetime, ip: IpAddress | None = None) -> list[LeaseChange]:
-    """Changes at or after `since`, oldest first; of one IP if it is given."""
-    wanted = select(LeaseChangeRow).where(LeaseChangeRow.at >= since)
+def lease_history(
+    session: Session, since: datetime, ip: IpAddress | None = None, after: int = 0
+) -> list[LeaseChange]:
+    """Changes at or after `since`, oldest first; of one IP if it is given.
+
+    With `after`, those alone that were recorded after `newest` said that number, whenever they began.
+    """
+    wanted = select(LeaseChangeRow).where(LeaseChangeRow.at >= since, col(LeaseChangeRow.id) > after)
     if ip is not None:
         wanted = wanted.where(LeaseChangeRow.source_ip == str(ip))
     rows = session.exec(wanted.order_by(col(LeaseChangeRow.at), col(LeaseChangeRow.id)))
     return [_change(row) for row in rows]
+
+
+def newest(session: Session) -> int:
+    """The number of the change that was recorded last; 0 before the first."""
+    return session.exec(select(func.max(LeaseChangeRow.id))).one() or 0
 
 
 def latest_changes(session: Session, limit: int) -> list[LeaseChange]:

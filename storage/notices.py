@@ -15,8 +15,10 @@ from storage.tables import NoticeRow
 class Notice(BaseModel):
     """One incident's account. `lead` is the incident whose thread its mail goes to (itself, mostly).
 
-    `told_events` counts lines of the timeline (`notified` ones left out) that were told. `mails` counts the
-    thread's mails and is kept at the lead, like `repeats`. `first_at` None: nobody has been told yet.
+    `told_events` counts lines of the timeline (`notified` ones left out) that were told, in the order of
+    recording; `told_changes` is the number of the newest lease change that the last mail could know. `mails`
+    counts the thread's mails and is kept at the lead, like `repeats`. `first_at` None: nobody has been told
+    yet.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +27,7 @@ class Notice(BaseModel):
     lead: int
     baseline: bool = False
     told_events: int = 0
+    told_changes: int = 0
     mails: int = 0
     repeats: int = 0
     first_at: datetime | None = None

@@ -22,6 +22,7 @@ class OrderKind(StrEnum):
     MODE = "use another mode for this scope"
     STOP = "change nothing anywhere"
     SILENCE = "send no mail about this"
+    ACKNOWLEDGE = "somebody looks after it: no reminders"
     BELIEVE = "believe this DNS list again"
     GUARD = "let nobody be throttled on this source's word until a person decides"
     APPROVE = "believe this source although it names much of the fleet"
@@ -30,8 +31,8 @@ class OrderKind(StrEnum):
 class NewOrder(BaseModel):
     """An order before it has a number. `source_ip` None: every IP.
 
-    `subject` is what a silence or an override is about (a fingerprint or a rule, `*` for all), or the list
-    to believe; `value` a pin's rate or a mode's name.
+    `subject` is what a silence, an acknowledgement or an override is about (an incident's label, a
+    fingerprint or a rule, `*` for all), or the list to believe; `value` a pin's rate or a mode's name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,6 +88,19 @@ def standing(session: Session, now: datetime) -> list[Order]:
             OrderRow.created_at <= now,
             or_(col(OrderRow.expires_at).is_(None), col(OrderRow.expires_at) > now),
             or_(col(OrderRow.withdrawn_at).is_(None), col(OrderRow.withdrawn_at) > now),
+        )
+        .order_by(col(OrderRow.id))
+    )
+    return [_order(row) for row in rows]
+
+
+def given(session: Session, since: datetime) -> list[Order]:
+    """Orders that were given, withdrawn or ran out at or after `since`, or stand; oldest first."""
+    rows = session.exec(
+        select(OrderRow)
+        .where(
+            or_(col(OrderRow.expires_at).is_(None), col(OrderRow.expires_at) >= since),
+            or_(col(OrderRow.withdrawn_at).is_(None), col(OrderRow.withdrawn_at) >= since),
         )
         .order_by(col(OrderRow.id))
     )

@@ -1,11 +1,13 @@
 """Readings as runs: a stretch of equal answers is one row, so history grows with change, not with polling."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
 from sqlalchemy import ColumnElement, func
-from sqlmodel import Session, and_, col, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, and_, col, delete, select
 
 from core.address import IpAddress, parse_ip
 from core.reading import Quality, Reading, Source, Status
@@ -13,10 +15,29 @@ from storage import coverage, runs
 from storage.runs import Recorded, Run
 from storage.tables import ReadingRun
 
-__all__ = ["KEPT", "Recorded", "history", "latest", "latest_for", "record"]
+__all__ = [
+    "KEPT",
+    "Recorded",
+    "Stretch",
+    "history",
+    "latest",
+    "latest_for",
+    "record",
+    "stretches",
+    "watched_since",
+]
 
 KEPT = runs.KEPT
 """Up to this many readings of a series, `history` does not depend on order of arrival or on replays."""
+
+
+class Stretch(NamedTuple):
+    """One answer while it lasted: the newest reading of a run, when it was first and last seen, how long."""
+
+    reading: Reading
+    first_seen: datetime
+    last_seen: datetime
+    periods: int
 
 
 def record(session: Session, reading: Reading) -> Recorded:
@@ -55,6 +76,16 @@ def history(
     return [reading for group in reversed(found) for reading in group]
 
 
+def stretches(session: Session, ip: IpAddress, since: datetime) -> list[Stretch]:
+    """The runs of all series of an IP that were seen at or after `since`, in the order of their beginning."""
+    rows = session.exec(
+        select(ReadingRun)
+        .where(ReadingRun.ip == str(ip), col(ReadingRun.last_seen) >= since)
+        .order_by(col(ReadingRun.first_seen), col(ReadingRun.id))
+    )
+    return [Stretch(_expand(row)[-1], row.first_seen, row.last_seen, row.count) for row in rows]
+
+
 def latest(session: Session, ips: Collection[IpAddress] | None = None) -> list[Reading]:
     """The newest reading of every series that has its own (of some IPs); coverage speaks for the others."""
     if ips is None:
@@ -65,6 +96,32 @@ def latest(session: Session, ips: Collection[IpAddress] | None = None) -> list[R
 def latest_for(session: Session, ip: IpAddress) -> list[Reading]:
     """The newest reading of every series of one IP, those without readings of their own included."""
     return coverage.implied_for(session, ip, _newest(session, col(ReadingRun.ip) == str(ip)))
+
+
+def watched_since(session: Session) -> datetime | None:
+    """When the first answer that is still known was seen; None before any."""
+    return session.exec(select(func.min(ReadingRun.first_seen))).one()
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to `limit` runs that were last seen before then. Returns how many.
+
+    The newest of each series stays, however old: what is known last is known.
+    """
+    newer = aliased(ReadingRun)
+    same = and_(
+        newer.ip == ReadingRun.ip,
+        newer.source == ReadingRun.source,
+        newer.metric == ReadingRun.metric,
+        col(newer.last_period) > col(ReadingRun.last_period),
+    )
+    over = session.exec(
+        select(ReadingRun.id)
+        .where(col(ReadingRun.last_seen) < before, select(newer.id).where(same).exists())
+        .limit(limit)
+    ).all()
+    session.exec(delete(ReadingRun).where(col(ReadingRun.id).in_(over)))
+    return len(over)
 
 
 def _newest(session: Session, *conditions: ColumnElement[bool]) -> list[Reading]:

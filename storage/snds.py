@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from core.address import IpAddress, parse_ip
@@ -68,6 +68,21 @@ def days_of(session: Session, ip: IpAddress, since: date) -> list[Activity]:
         .order_by(col(SndsActivityRow.day).desc(), SndsActivityRow.account)
     )
     return [Activity.model_validate({**row.model_dump(), "ip": parse_ip(row.ip)}) for row in rows]
+
+
+def trap_hits(session: Session, first: date, end: date) -> int | None:
+    """Hits on spam traps in the days of [first, end), all IPs; None when no account said anything about them.
+
+    Where two accounts tell of one IP's day the larger number counts.
+    """
+    told = (
+        select(func.max(SndsActivityRow.trap_hits).label("hits"))
+        .where(col(SndsActivityRow.day) >= first, col(SndsActivityRow.day) < end)
+        .group_by(col(SndsActivityRow.ip), col(SndsActivityRow.day))
+        .subquery()
+    )
+    hits: int | None = session.exec(select(func.sum(told.c.hits))).one()
+    return hits
 
 
 def read_through(session: Session, account: str) -> date | None:

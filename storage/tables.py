@@ -111,7 +111,7 @@ class IncidentEventRow(SQLModel, table=True):
 
 
 class OutboxRow(SQLModel, table=True):
-    """A mail that must go out, written in the transaction that caused it."""
+    """A message that must go out, written in the transaction that caused it. `channel` empty: a mail."""
 
     __tablename__: ClassVar[str] = "outbox"
     __table_args__ = (Index("ix_outbox_due", "state", "next_at"),)
@@ -119,10 +119,11 @@ class OutboxRow(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     idempotency_key: str = Field(unique=True)
     kind: str
+    channel: str = Field(default="")
     recipients: list[str] = Field(sa_column=Column(JSON, nullable=False))
     subject: str = Field(sa_type=Text)
     mime: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    incident: int | None = None
+    incident: int | None = Field(default=None, index=True)
     created_at: datetime = Field(sa_type=UtcDateTime)
     state: str
     attempts: int
@@ -250,6 +251,7 @@ class NoticeRow(SQLModel, table=True):
     lead: int
     baseline: bool
     told_events: int
+    told_changes: int = Field(default=0)
     mails: int
     repeats: int
     first_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

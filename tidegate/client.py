@@ -1,24 +1,23 @@
 """A thin client of the engine's control API, over TCP or a unix socket; what the CLI talks through."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode
 
-import httpx
-from pydantic import TypeAdapter, ValidationError
-
-from core.address import IpAddress
 from core.errors import ConflictError, EngineUnreachable, NotFoundError, OperatorError, PeerError
-from core.lease import Lease
-from core.limit import LimitChain
-from core.statistics import ScopeMinute
 from core.text import printable
+from tidegate.wire import Answer, Transport, Unreachable, Wire
 
-_CHAINS = TypeAdapter(tuple[LimitChain, ...])
-_MINUTES = TypeAdapter(list[ScopeMinute])
+if TYPE_CHECKING:  # pydantic's types: a command that only lists queues starts without them
+    from core.address import IpAddress
+    from core.lease import Lease
+    from core.limit import LimitChain
+    from core.statistics import ScopeMinute
+
 _TIMEOUT = 10.0
 
 
@@ -27,23 +26,20 @@ class DeniedError(OperatorError):
 
 
 class EngineClient:
-    """Talks to `http://HOST:PORT` or `unix:PATH`. Methods raise OperatorError or PeerError, never httpx's."""
+    """Talks to `http://HOST:PORT` or `unix:PATH`, from any thread. Raises OperatorError and PeerError."""
 
     def __init__(
         self,
         endpoint: str,
         token: str | None = None,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         timeout: float = _TIMEOUT,
     ) -> None:
         self.endpoint = endpoint
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        base = "http://engine" if endpoint.startswith("unix:") else _base(endpoint)
-        if endpoint.startswith("unix:") and transport is None:
-            transport = httpx.HTTPTransport(uds=endpoint.removeprefix("unix:"))
-        self._http = httpx.Client(
-            base_url=base, headers=headers, transport=transport, timeout=timeout, trust_env=False
-        )
+        self._headers = {"Accept": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._carry = transport or Wire(endpoint, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -54,8 +50,7 @@ class EngineClient:
         self.close()
 
     def close(self) -> None:
-        """Give back connections."""
-        self._http.close()
+        """Give back what it holds; nothing, for every request has a connection of its own."""
 
     def status(self) -> dict[str, Any]:
         return self._get("/v1/status")
@@ -80,6 +75,30 @@ class EngineClient:
         place = f"/v1/queues/{_part(domain)}/{_part(vmta)}/mode"
         return self._ask("POST", place, json={"mode": mode, "reason": reason})
 
+    def disable_source(
+        self, domain: str, vmta: str, address: str, reason: str, reenable_after: str | None
+    ) -> dict[str, Any]:
+        """Take a source IP out of a queue; `reenable_after` is a duration like 2h."""
+        place = f"/v1/queues/{_part(domain)}/{_part(vmta)}/sources/{_part(address)}/disable"
+        return self._ask("POST", place, json={"reason": reason, "reenable_after": reenable_after})
+
+    def enable_source(self, domain: str, vmta: str, address: str, reason: str) -> dict[str, Any]:
+        """Let a source IP back into a queue."""
+        place = f"/v1/queues/{_part(domain)}/{_part(vmta)}/sources/{_part(address)}/enable"
+        return self._ask("POST", place, params={"reason": reason})
+
+    def messages(self, limit: int, **wanted: str | None) -> dict[str, Any]:
+        """Recipients that wait: by `queue`, `orig`, `rcpt`, `job`, `id`, `older_than`."""
+        return self._get("/v1/messages", {**wanted, "limit": limit})
+
+    def end_messages(
+        self, ending: str, wanted: Mapping[str, Any], reason: str, *, dry_run: bool
+    ) -> dict[str, Any]:
+        """`delete` or `bounce` what a filter takes; on a dry run only count it."""
+        body = {key: value for key, value in wanted.items() if value} | {"reason": reason}
+        params = {"dry_run": "true"} if dry_run else {}
+        return self._ask("POST", f"/v1/messages/{ending}", params=params, json=body)
+
     def audit(self, limit: int = 100) -> list[dict[str, Any]]:
         """The engine's own audit, newest first."""
         return list(self._get("/v1/audit", {"limit": limit}).get("entries", []))
@@ -99,7 +118,7 @@ class EngineClient:
     def leases(self) -> dict[str, Any]:
         return self._get("/v1/leases")
 
-    def put_lease(self, lease: Lease, *, dry_run: bool = False) -> dict[str, Any]:
+    def put_lease(self, lease: "Lease", *, dry_run: bool = False) -> dict[str, Any]:
         return self._ask(
             "PUT",
             f"/v1/leases/{_part(lease.key)}",
@@ -110,24 +129,32 @@ class EngineClient:
     def delete_lease(self, key: str, reason: str = "") -> None:
         self._ask("DELETE", f"/v1/leases/{_part(key)}", params={"reason": reason} if reason else {})
 
-    def explain(self, ip: str, provider: str | None = None) -> tuple[LimitChain, ...]:
+    def explain(self, ip: str, provider: str | None = None) -> "tuple[LimitChain, ...]":
         """The limit chains of a source IP, at one provider or at each."""
+        from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+
+        from core.limit import LimitChain  # noqa: PLC0415
+
         answer = self._get("/v1/explain", {"ip": ip, "provider": provider})
         try:
-            return _CHAINS.validate_python(answer.get("chains"))
+            return TypeAdapter(tuple[LimitChain, ...]).validate_python(answer.get("chains"))
         except ValidationError as error:
             raise PeerError(f"{self.endpoint} answers /v1/explain in a shape that is not known") from error
 
-    def scopes(self, source_ip: IpAddress | None = None) -> dict[str, Any]:
+    def scopes(self, source_ip: "IpAddress | None" = None) -> dict[str, Any]:
         """Every source IP, or one, at every provider that it sends to or is limited at."""
         return self._get("/v1/scopes", {"source_ip": source_ip and str(source_ip)})
 
-    def statistics(self, since: datetime, source_ip: IpAddress | None = None) -> list[ScopeMinute]:
+    def statistics(self, since: datetime, source_ip: "IpAddress | None" = None) -> "list[ScopeMinute]":
         """Counts of the minutes from `since` on, of every source IP or of one."""
+        from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+
+        from core.statistics import ScopeMinute  # noqa: PLC0415
+
         wanted = {"since": since.isoformat(), "source_ip": source_ip and str(source_ip)}
         answer = self._get("/v1/statistics", wanted)
         try:
-            return _MINUTES.validate_python(answer.get("minutes"))
+            return TypeAdapter(list[ScopeMinute]).validate_python(answer.get("minutes"))
         except ValidationError as error:
             raise PeerError(f"{self.endpoint} answers /v1/statistics in a shape that is not known") from error
 
@@ -135,46 +162,59 @@ class EngineClient:
         given = {key: value for key, value in (params or {}).items() if value is not None}
         return self._ask("GET", path, params=given)
 
-    def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        target = f"{path}?{urlencode(_plain(params))}" if params else path
+        headers = self._headers if json is None else {**self._headers, "Content-Type": "application/json"}
         try:
-            answer = self._http.request(method, path, **request)
-        except httpx.HTTPError as error:
+            answer = self._carry(method, target, headers, None if json is None else _written(json))
+        except Unreachable as error:
             raise EngineUnreachable(
-                f"no engine answers at {self.endpoint} ({str(error) or type(error).__name__}); "
-                "is `tidegate run` or `tidegate engine` up?"
+                f"no engine answers at {self.endpoint} ({error}); is `tidegate run` or `tidegate engine` up?"
             ) from error
-        if answer.is_success:
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return _document(answer, self.endpoint)
         raise _refusal(answer, self.endpoint)
 
 
-def _base(endpoint: str) -> str:
-    if endpoint.startswith(("http://", "https://")):
-        return endpoint
-    if "://" in endpoint or "/" in endpoint:
-        raise OperatorError(f"{endpoint!r} is not an endpoint; write http://HOST:PORT or unix:PATH")
-    return f"http://{endpoint}"
+def _plain(params: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in params.items()
+    }
+
+
+def _written(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document).encode()
 
 
 def _part(text: str) -> str:
     return quote(text, safe="*:")
 
 
-def _document(answer: httpx.Response, endpoint: str) -> dict[str, Any]:
-    if answer.status_code == HTTPStatus.NO_CONTENT or not answer.content:
+def _document(answer: Answer, endpoint: str) -> dict[str, Any]:
+    if answer.status == HTTPStatus.NO_CONTENT or not answer.body:
         return {}
-    try:
-        document = answer.json()
-    except ValueError:
-        document = None
+    document = _read(answer)
     if not isinstance(document, dict):
         raise PeerError(f"{endpoint} does not speak Tidegate's control API")
     return document
 
 
-def _refusal(answer: httpx.Response, endpoint: str) -> Exception:
+def _read(answer: Answer) -> object:
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        return None
+
+
+def _refusal(answer: Answer, endpoint: str) -> Exception:
     said = _problem(answer)
-    match answer.status_code:
+    match answer.status:
         case HTTPStatus.UNAUTHORIZED:
             return DeniedError(
                 f"{endpoint} wants a token: {said}; set TIDEGATE_TOKEN, TIDEGATE_TOKEN_FILE or --token-file"
@@ -185,17 +225,18 @@ def _refusal(answer: httpx.Response, endpoint: str) -> Exception:
             return NotFoundError(said)
         case HTTPStatus.CONFLICT | HTTPStatus.PRECONDITION_FAILED | HTTPStatus.PRECONDITION_REQUIRED:
             return ConflictError(said)
-    if answer.is_client_error:
+    if HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return OperatorError(said)
     return PeerError(f"{endpoint} failed: {said}")
 
 
-def _problem(answer: httpx.Response) -> str:
+def _problem(answer: Answer) -> str:
     """The sentence of an RFC 9457 problem document, or the status line."""
-    try:
-        problem = answer.json()
-    except ValueError:
-        problem = None
-    if isinstance(problem, dict) and (problem.get("detail") or problem.get("title")):
-        return printable(str(problem.get("detail") or problem["title"]))
-    return f"{answer.status_code} {answer.reason_phrase}"
+    problem = _read(answer)
+    if not isinstance(problem, dict) or not (problem.get("detail") or problem.get("title")):
+        return f"{answer.status} {answer.reason}"
+    said = str(problem.get("detail") or problem["title"])
+    parts = [one for one in problem.get("errors") or () if isinstance(one, dict)]
+    return printable(
+        "; ".join([said, *(f"{one.get('pointer')}: {one.get('detail')}" for one in parts)]), 1_000
+    )

@@ -26,6 +26,7 @@ Work = Callable[[], Awaitable[object]]
 _JITTER = 0.1
 _SHORTEST = 0.2
 _MISFIRE_GRACE = 60
+_LOOK_BACK = timedelta(weeks=5)
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -168,6 +169,16 @@ def crontab(expression: str, zone: str) -> CronTrigger:
         raise ValueError(
             f"{expression!r} is not a cron expression ({error}); write it like 0 7 * * mon"
         ) from error
+
+
+def latest(expression: str, zone: str, now: datetime) -> datetime | None:
+    """The last moment before `now` at which cron said so, within five weeks."""
+    trigger, found = crontab(expression, zone), None
+    due = trigger.get_next_fire_time(None, now - _LOOK_BACK)
+    while due is not None and due <= now:
+        found = due
+        due = trigger.get_next_fire_time(due, due + timedelta(seconds=1))
+    return found
 
 
 def _zone(name: str) -> tzinfo:

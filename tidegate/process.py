@@ -38,8 +38,9 @@ def run(name: str, loaded: Loaded, program: Program, loop_factory: LoopFactory |
     """Run `program` until SIGTERM or SIGINT sets the event that it is given. Returns the exit code."""
     spare_the_collector()
     logs.configure(loaded.config.logging, loaded.redactor, name)
-    for warning in loaded.warnings:
-        log.warning("%s", warning, extra={"event": "config.warning"})
+    for caution in loaded.cautions:
+        if caution.concerns(name):
+            log.warning("%s", caution.text, extra={"event": "config.warning"})
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(_until_told(program))

@@ -27,6 +27,8 @@ from engine.settings import EngineSettings
 from engine.shaping.book import ShapingBook
 from engine.shaping.leases import LeaseBook
 from engine.shaping.limiters import Limiters
+from monitor.detection import replay as detection
+from monitor.detection.replay import Firing
 from monitor.detection.settings import DetectionSettings
 from monitor.incidents import hindsight
 from monitor.incidents.hindsight import Turn
@@ -70,6 +72,13 @@ def what_if(history: History, since: datetime, now: datetime, rules: Rules) -> R
     turns = hindsight.turns(history.series, rules.detection)
     frames = _frames(history.hours, turns, since - _LEAD, now, rules)
     return replay.replay(frames, since, rules.controller)
+
+
+def fired(history: History, since: datetime, rules: Rules, fleet: int) -> list[Firing]:
+    """Every rule that would have fired, got worse or been over from `since` on, by time."""
+    told = (reading for series in history.series for reading in series)
+    turns = detection.replay(told, history.hours, rules.detection, fleet)
+    return [turn for turn in turns if turn.at >= since]
 
 
 def _frames(

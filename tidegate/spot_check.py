@@ -14,7 +14,8 @@ from monitor.collectors.collected import Collected
 from monitor.collectors.dnsbl import DnsblCollector
 from monitor.collectors.sender_score import SenderScoreCollector
 from monitor.collectors.settings import DnsblSettings, ResolverSettings, SenderScoreSettings
-from monitor.resolver import AiodnsResolver, AnswerKind
+from monitor.dns.opening import open_resolver
+from monitor.resolver import AnswerKind
 
 _PROBE_ZONE = "zen.spamhaus.org"
 _PROBE = f"2.0.0.127.{_PROBE_ZONE}"
@@ -73,7 +74,7 @@ def settings(config: str | None, resolvers: Sequence[str], zones: Sequence[str])
     try:
         if resolvers:
             resolver = ResolverSettings.model_validate(
-                {"nameservers": list(resolvers), "timeout": resolver.timeout}
+                resolver.model_dump(by_alias=True) | {"nameservers": list(resolvers)}
             )
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
@@ -124,7 +125,7 @@ async def resolver_word(resolver: ResolverSettings) -> ResolverWord:
     https://www.spamhaus.org/faqs/dnsbl-usage/: 127.255.255.254 means asked through a public resolver,
     127.255.255.255 too many questions, 127.255.255.252 a misspelt zone.
     """
-    channel = AiodnsResolver(resolver)
+    channel = open_resolver(resolver)
     try:
         answer = await channel.addresses(_PROBE)
     finally:

@@ -26,8 +26,6 @@ DRAIN = timedelta(seconds=60)
 def supervise(config_path: str, loaded: Loaded) -> int:
     """Run both programs until a signal or until one cannot be kept up. Returns the exit code."""
     logs.configure(loaded.config.logging, loaded.redactor, "run")
-    for warning in loaded.warnings:
-        log.warning("%s", warning, extra={"event": "config.warning"})
     environment = dict(os.environ)
     if loaded.config.clock.speed != 1 and not loaded.config.clock.origin:
         environment[ORIGIN] = SystemClock().now().isoformat()

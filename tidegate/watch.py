@@ -27,11 +27,10 @@ from monitor.collectors.etiquette import Tempo
 from monitor.collectors.sender_score import SenderScoreCollector
 from monitor.collectors.snds import SndsCollector
 from monitor.notifications import plan_mail
-from monitor.notifications.sender import Sender
 from monitor.replies.hours import ReplyHistory
 from monitor.watcher import LookAgain, Watcher, WatchResult
 from storage import database, readings, snds
-from tidegate import digests, plans, process, reply_rounds
+from tidegate import digests, housekeeping, messengers, plans, process, reply_rounds
 from tidegate.alert_desk import AlertDesk
 from tidegate.config.load import Loaded
 from tidegate.config.model import Config
@@ -88,7 +87,13 @@ class Watch:
         """
         self._engine = database.open_database(self.config.database)
         database.upgrade(self._engine)
-        self._watcher = Watcher(self._engine, self.clock, self.config.monitor)
+        self._watcher = Watcher(
+            self._engine,
+            self.clock,
+            self.config.monitor,
+            messengers.background(self.config),
+            len(self.config.source_ips),
+        )
         self._jobs = Jobs(self.clock)
         self._replies = ReplyHistory(self.config.monitor.replies)
         with database.reading(self._engine) as session:
@@ -192,9 +197,8 @@ class Watch:
                 self._round_of(collector),
                 first=FIRST + STAGGER * place,
             )
-        sender = Sender(self._engine, self.clock, self.config.monitor.notifications)
         self._jobs.every("tick", TICK, self._tick, first=TICK)
-        self._jobs.every("mail", TICK, sender.deliver, first=TICK)
+        messengers.plan(self._jobs, self._engine, self.clock, self.config, TICK)
         self._jobs.every(
             "controller",
             self.config.controller.interval,
@@ -202,6 +206,8 @@ class Watch:
             first=FIRST + STAGGER * len(collectors),
         )
         digests.plan(self._jobs, self._engine, self.clock, self.config.monitor, self._at_desk)
+        kept = self.config.monitor.retention
+        housekeeping.plan(self._jobs, self._engine, self.clock, kept, self._at_desk)
 
     def _round_of(self, collector: Collector) -> Work:
         fleet = [source.address for source in self.config.source_ips]

@@ -7,7 +7,6 @@ room in the buffer is dropped, oldest first, and counted.
 import asyncio
 import contextlib
 import hashlib
-import hmac
 import itertools
 import logging
 import os
@@ -19,20 +18,14 @@ import httpx
 
 from core.clock import Clock
 from core.errors import OperatorError
+from core.signature import SIGNATURE, signature
 from engine.accounting.encoding import JsonEncoding
 from engine.accounting.records import Record
 from engine.accounting.settings import WebhookSettings
 
 log = logging.getLogger(__name__)
 
-SIGNATURE = "Tidegate-Signature"
 BATCH = "Tidegate-Batch"
-
-
-def signature(secret: str, at: int, body: bytes) -> str:
-    """`t=TIME,v1=HEX`: HMAC-SHA256 over `TIME.BODY`, so that an old post cannot be played again."""
-    digest = hmac.new(secret.encode(), b"%d." % at + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={digest}"
 
 
 def next_wait(settings: WebhookSettings, failures: int) -> timedelta:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from engine.api.problems import Forbidden, TooManyRequests, Unauthorised
 from engine.api.tokens import TokenBook
@@ -26,6 +27,15 @@ class Caller:
 
 
 SOCKET = Caller("socket", TokenScope.ADMIN)
+
+_BEARER = HTTPBearer(
+    scheme_name="bearer",
+    description="A token of engine.control-api.tokens. The role that an operation needs stands beside it.",
+    auto_error=False,
+)
+_Told = HTTPAuthorizationCredentials | None
+OPEN: dict[str, Any] = {"security": []}
+"""For `openapi_extra`: this door needs no token, on purpose."""
 
 
 def engine_of(request: Request) -> Engine:
@@ -52,14 +62,15 @@ def caller(request: Request) -> Caller:
 
 
 def needs(scope: TokenScope) -> Any:
-    """A dependency that lets through callers with that scope."""
+    """A dependency that lets through callers with that scope, and says so in the OpenAPI document."""
 
-    def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
+    # the scheme stands here for the document alone; in caller() it would make every request count twice
+    def check(who: Annotated[Caller, Depends(caller)], _scheme: Annotated[_Told, Depends(_BEARER)]) -> Caller:
         if not who.scope.allows(scope):
             raise Forbidden(f"token {who.name} has scope {who.scope}; this needs {scope}")
         return who
 
-    return Depends(check)
+    return Security(check, scopes=[scope])
 
 
 @dataclass(frozen=True, slots=True)

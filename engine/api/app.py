@@ -1,7 +1,10 @@
 """The control API's application."""
 
+from typing import Any
+
 from fastapi import FastAPI
 
+from core import problem
 from engine.api import leases, messages, problems, queues, status, upkeep
 from engine.api.bodies import BodyLimit
 from engine.api.tokens import TokenBook
@@ -10,9 +13,17 @@ from engine.engine import Engine
 _JSON_OVERHEAD = 1024 * 1024
 
 
+class ControlApi(FastAPI):
+    """FastAPI, with every problem in its OpenAPI document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document; made once."""
+        return self.openapi_schema or problem.tell(super().openapi())
+
+
 def routed() -> FastAPI:
     """The routes, over no engine yet; enough for the OpenAPI document."""
-    app = FastAPI(title="Tidegate engine", version="1", docs_url=None, redoc_url=None)
+    app = ControlApi(title="Tidegate engine", version="1", docs_url=None, redoc_url=None)
     problems.install(app)
     for module in (status, queues, leases, messages, upkeep):
         app.include_router(module.router)

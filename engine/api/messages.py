@@ -94,7 +94,7 @@ async def bounce_messages(
     return await _end(engine, notes, order, Ending.BOUNCE, dry_run=dry_run)
 
 
-@router.post("/v1/messages", status_code=202)
+@router.post("/v1/messages", status_code=202, responses={507: {"description": "No room on the disk."}})
 async def inject(engine: TheEngine, who: Operator, request: Request, wanted: Injection) -> Taken:
     """Take a message; the answer comes when it is on disk. Accounting tells who brought it."""
     settings = engine.settings

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from core.errors import ConflictError, NotFoundError, OperatorError, SpoolError
+from core.problem import MEDIA_TYPE, type_of
 
 _STATUS: dict[type[Exception], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
@@ -49,16 +50,15 @@ _STATUS |= {
 
 def problem(status: HTTPStatus, detail: str, **more: Any) -> JSONResponse:
     """One problem document; `type` is a stable name for programs."""
-    name = status.phrase.lower().replace(" ", "-")
     body = {
-        "type": f"urn:tidegate:{name}",
+        "type": type_of(status),
         "title": status.phrase,
         "status": status,
         "detail": detail,
         **more,
     }
     headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
-    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+    return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:

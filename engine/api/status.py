@@ -7,9 +7,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.address import IpAddress
+from core.moment import Moment
 from core.statistics import ScopeMinute
 from engine import operations
-from engine.api.access import Reader, TheEngine
+from engine.api.access import OPEN, Reader, TheEngine
 
 router = APIRouter(tags=["status"])
 
@@ -64,7 +65,7 @@ async def status(engine: TheEngine, _who: Reader) -> Status:
 
 @router.get("/v1/statistics")
 async def statistics(
-    engine: TheEngine, _who: Reader, since: datetime, source_ip: IpAddress | None = None
+    engine: TheEngine, _who: Reader, since: Moment, source_ip: IpAddress | None = None
 ) -> Minutes:
     """What peers said since then, to every source IP or to one."""
     found = engine.statistics.since(since)
@@ -73,7 +74,7 @@ async def statistics(
     return Minutes(now=engine.clock.now(), minutes=found)
 
 
-@router.get("/-/healthy")
+@router.get("/-/healthy", openapi_extra=OPEN)
 async def healthy() -> dict[str, str]:
     """The process lives."""
     return {"status": "healthy"}

@@ -12,8 +12,9 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import NotFoundError, OperatorError
+from core.moment import Moment
 from engine import health, metrics
-from engine.api.access import Admin, Notes, Reader, TheEngine
+from engine.api.access import OPEN, Admin, Notes, Reader, TheEngine
 from engine.api.problems import problem
 from engine.api.tokens import TokenBook
 from engine.events import Event, EventLog
@@ -87,7 +88,12 @@ class Reloaded(BaseModel):
     needs_restart: list[str]
 
 
-@router.get("/-/ready", response_model=Ready)
+@router.get(
+    "/-/ready",
+    response_model=Ready,
+    openapi_extra=OPEN,
+    responses={503: {"description": "It does not, and why."}},
+)
 async def ready(engine: TheEngine) -> Any:
     """Whether it takes mail and delivers; 503 with the reasons if not."""
     found = health.check(engine)
@@ -136,7 +142,7 @@ async def show_settings(engine: TheEngine, _who: Reader, domain: str, vmta: str)
 async def show_audit(
     engine: TheEngine,
     _who: Reader,
-    since: datetime | None = None,
+    since: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
 ) -> AuditList:
     """Who changed what, newest first."""
@@ -163,7 +169,7 @@ async def show_tokens(engine: TheEngine, _who: Admin, request: Request) -> Token
     return TokenList(tokens=rows)
 
 
-@router.post("/-/reload")
+@router.post("/-/reload", responses={409: {"description": "It was started without a file."}})
 async def reload(engine: TheEngine, _who: Admin, notes: Notes, *, dry_run: bool = False) -> Reloaded:
     """Read the configuration again and take what can change at run time; on a mistake nothing changes."""
     found = await engine.reloads.reload(dry_run=dry_run)

@@ -116,10 +116,7 @@ class Scheduler:
                 case Queue():
                     self._wake_queue(sleeper, now)
                 case Connection():
-                    if sleeper.state is ConnectionState.IDLE:
-                        sleeper.lane.idle.remove(sleeper)
-                        self._close(sleeper)
-                        self.kick(sleeper.lane.queue, now)
+                    self._wake_connection(sleeper, now)
 
     def stop(self) -> None:
         """Open nothing and send nothing from now on; idle connections are closed as their work ends."""
@@ -198,7 +195,6 @@ class Scheduler:
         reserve(lane.messages, len(batch.recipients), now)
         reserve(parent.messages, len(batch.recipients), now)
         connection.state, connection.batch = ConnectionState.BUSY, batch
-        self.timers.set(connection, NEVER)
         self._commands.append(Send(connection))
         return len(batch.recipients)
 
@@ -286,6 +282,17 @@ class Scheduler:
                 self._commands.append(Reenable(queue, address))
         self.kick(queue, now)
 
+    def _wake_connection(self, connection: Connection, now: int) -> None:
+        """Close a connection that has been idle for long; a busy one sets its timer when it rests again."""
+        if connection.state is not ConnectionState.IDLE:
+            return
+        if connection.idle_until > now:
+            self.timers.set(connection, connection.idle_until)
+            return
+        connection.lane.idle.remove(connection)
+        self._close(connection)
+        self.kick(connection.lane.queue, now)
+
     def _wake_parent(self, parent: Parent, at: int) -> None:
         if parent.ring:
             self.timers.set_no_later(parent, at)
@@ -315,7 +322,9 @@ class Scheduler:
         connection.lane.idle.append(connection)
         timeout = connection.lane.queue.settings.connection_idle_timeout
         wait = int(timeout.total_seconds() * 1e9) if timeout else 0
-        self.timers.set(connection, now + wait)
+        connection.idle_until = now + wait
+        # the timer is moved only when it would ring too late: it outlasts hundreds of transactions
+        self.timers.set_no_later(connection, connection.idle_until)
 
     def _no_longer_opening(self, connection: Connection) -> None:
         lane = connection.lane

@@ -64,6 +64,8 @@ class Connection:
     tls_protocol: str = ""
     tls_cipher: str = ""
     takes_dsn: bool = False
+    idle_until: int = 0
+    """When it is closed unless it is used again before, monotonic ns."""
     wake_at: int = NEVER
 
 

@@ -4,15 +4,19 @@ An expired controller lease does not vanish: a dead controller must not snap an 
 ramps on the engine's own clock, ×1.5 for each 2 h, until it no longer binds (design section 4).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from core.address import IpAddress
 from core.errors import ConflictError
 from core.lease import RAMP_FACTOR, RAMP_STEP, Lease, Origin
 from core.rate import UNLIMITED, Rate
 
 _RAMP_WITHOUT_BASE = timedelta(hours=24)
+_MOST_STEPS = 200
+"""By then any rate has reached any base; an engine that was off for half a year must not overflow."""
 
 
 class LeaseState(StrEnum):
@@ -47,7 +51,7 @@ def standing(lease: Lease, now: datetime) -> Standing:
     if lease.origin is Origin.OPERATOR:
         return Standing(LeaseState.ENDED, UNLIMITED, None)
     steps = (now - lease.expires_at) // RAMP_STEP + 1
-    rate = Rate.from_per_hour(lease.value.per_hour * RAMP_FACTOR**steps)
+    rate = Rate.from_per_hour(lease.value.per_hour * RAMP_FACTOR ** min(steps, _MOST_STEPS))
     if _ramped_out(lease, rate, steps):
         return Standing(LeaseState.ENDED, UNLIMITED, None)
     return Standing(LeaseState.RAMPING, rate, lease.expires_at + steps * RAMP_STEP)
@@ -95,6 +99,10 @@ class LeaseBook:
         for lease in ended:
             del self._leases[lease.key]
         return ended
+
+    def free(self, ips: Collection[IpAddress]) -> None:
+        """Drop the leases of IPs that take none any more."""
+        self._leases = {key: x for key, x in self._leases.items() if x.scope.source_ip not in ips}
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next lease expires or takes its next step."""

@@ -33,7 +33,7 @@ def reading(
 def evidence(
     zone: Zone, verdict: Verdict, answer: Answer, texts: tuple[str, ...], redact: Redactor
 ) -> dict[str, Any]:
-    """What was answered, what it means, how much it weighs, and where to be delisted."""
+    """What was answered, what it means, how much it weighs, where to be delisted, when it ends."""
     facts: dict[str, Any] = {"zone": zone.zone, "zone_name": zone.name, "answer": list(answer.addresses)}
     if answer.ttl is not None:
         facts["ttl"] = answer.ttl
@@ -48,4 +48,5 @@ def evidence(
         "reason": printable(redact(" ".join(texts))),
         "delist_url": zone.delist_url,
         "lookup_url": zone.lookup_url,
+        "expiry": zone.expiry,
     }

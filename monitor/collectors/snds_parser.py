@@ -124,8 +124,8 @@ def _records(body: bytes, columns: tuple[str, ...], telling: str) -> Iterator[Ma
         raise SignalError("SNDS answered a web page instead of data: a sign-in page, or a dead link")
     if b"\0" in body:
         raise SignalError("SNDS answered binary data, or text that is no UTF-8")
-    records = _from_json(body) if first in {b"[", b"{"} else _from_csv(body, columns)
     try:
+        records = _from_json(body) if first in {b"[", b"{"} else _from_csv(body, columns)
         for number, record in enumerate(records, 1):
             if telling not in record:
                 raise SignalError(

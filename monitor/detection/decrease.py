@@ -34,14 +34,15 @@ def decrease(samples: Samples, rules: DecreaseRules) -> list[Finding]:
     usable = [s for s in valid(samples) if _height(s) is not None]
     if not rules.enabled or len(usable) < 2:
         return []
-    step = _step_of(usable[0], rules)
+    step = step_of(usable[0], rules)
     fall: Fall | None = None
     for previous, sample in pairwise(usable):
-        fall = _next(fall, previous, sample, step, rules.settles_after)
+        fall = follow(fall, previous, sample, step, rules.settles_after)
     return [_finding(fall, usable[-1])] if fall else []
 
 
-def _next(fall: Fall | None, previous: Reading, sample: Reading, step: float, settles: int) -> Fall | None:
+def follow(fall: Fall | None, previous: Reading, sample: Reading, step: float, settles: int) -> Fall | None:
+    """The fall after one more sample; None while nothing has fallen."""
     if fall is None or fall.state is FindingState.CLEAR:
         fell = _level(previous) - _level(sample) >= step
         return Fall(FindingState.ACTIVE, previous, sample) if fell else fall
@@ -69,7 +70,8 @@ def _level(sample: Reading) -> float:
     return _height(sample) or 0.0
 
 
-def _step_of(sample: Reading, rules: DecreaseRules) -> float:
+def step_of(sample: Reading, rules: DecreaseRules) -> float:
+    """By how much the series that the sample is of must fall for it to count."""
     if sample.source is Source.SENDER_SCORE:
         return rules.score_step
     steps = {"complaint-rate": rules.complaint_step, "trap-hits": rules.trap_step}

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from core.reading import Reading, Source
-from monitor.detection import alert, decrease, dnsbl, sender_score, snds
+from monitor.detection import alert, counts, decrease, dnsbl, sender_score, snds
 from monitor.detection.finding import Finding, FindingState
 from monitor.detection.samples import Samples, ordered
 from monitor.detection.settings import DetectionSettings
+from storage.scopes import ScopeHour
 
 HISTORY = 60
 """How many readings of a series the folds look at (control.md 1.2)."""
@@ -34,6 +35,20 @@ def detect(history: Iterable[Reading], rules: DetectionSettings) -> list[Finding
     return [*levels, *falls]
 
 
+def counted(
+    series: Reading, hours: Iterable[ScopeHour], rules: DetectionSettings, fleet: int
+) -> list[Finding]:
+    """All findings about one count of the engine: the exact hours of its IP, in whatever order.
+
+    `series` is its newest reading; `fleet` how many source IPs are watched.
+    """
+    provider, _, name = series.metric.rpartition(":")
+    tally = counts.Tally(series.ip, provider, counts.Count(name))
+    mine = [h for h in hours if h.scope.source_ip == series.ip and h.scope.provider == provider]
+    last_reply = str(series.evidence.get("last_reply", ""))
+    return counts.judge(counts.cohorts(mine, tally.count), tally, rules.counts, fleet, last_reply)
+
+
 def _levels(samples: Samples, rules: DetectionSettings) -> list[Finding]:
     match samples[-1].source:
         case Source.DNSBL:
@@ -49,4 +64,4 @@ def _levels(samples: Samples, rules: DetectionSettings) -> list[Finding]:
         case Source.ALERT:
             return [alert.alert(samples)]
         case Source.REPLIES:
-            return []  # the controller judges counts itself; here they are history
+            return []  # rounded to hours that changed; `counted` has them exactly

@@ -1,11 +1,24 @@
 """Every number that detection uses, with where it comes from."""
 
 from datetime import timedelta
+from enum import StrEnum
+from math import log
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from core.cusum import Shift
 from core.duration import Duration
 from core.settings import Settings
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class FleetCorrection(StrEnum):
+    """Whether levels rise with the number of IPs that are watched."""
+
+    LOGARITHM = "log"
+    NONE = "none"
 
 
 class DnsblRules(Settings):
@@ -80,6 +93,64 @@ class SenderScoreRules(Settings):
     )
 
 
+class ShareRule(Settings):
+    """The two shares that a CUSUM tells apart (core.cusum), and the levels at which it speaks."""
+
+    good: Share = Field(description="The share when all is well.")
+    bad: Share = Field(description="The share to detect; it must be above `good`.")
+    warn_level: float = Field(gt=0, description="CUSUM level h that is a warning.")
+    bad_level: float = Field(default=9.0, gt=0, description="CUSUM level h that is critical.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.good >= self.bad:
+            raise ValueError(f"bad ({self.bad}) must be above good ({self.good})")
+        if self.warn_level > self.bad_level:
+            raise ValueError(f"warn-level ({self.warn_level}) must not be above bad-level ({self.bad_level})")
+        return self
+
+    @property
+    def shift(self) -> Shift:
+        return Shift(self.good, self.bad)
+
+
+class CountRules(Settings):
+    """When what the engine counts means trouble: CUSUM over hours of sending, per scope (control.md 1.3).
+
+    The warning levels of frequent events are higher, for one and the same number of false alarms.
+    """
+
+    complaints: ShareRule = Field(
+        default=ShareRule(good=0.0005, bad=0.003, warn_level=4.6),
+        description="Complaints per delivered recipient.",
+    )
+    hard_bounces: ShareRule = Field(
+        default=ShareRule(good=0.02, bad=0.08, warn_level=7.0),
+        description="Hard bounces per recipient delivered or bounced.",
+    )
+    reputation_deferrals: ShareRule = Field(
+        default=ShareRule(good=0.005, bad=0.10, warn_level=7.0),
+        description="Reputation deferrals per answered recipient.",
+    )
+    blocks: ShareRule = Field(
+        default=ShareRule(good=0.001, bad=0.05, warn_level=7.0),
+        description="Blocks per answered recipient.",
+    )
+    fleet_correction: FleetCorrection = Field(
+        default=FleetCorrection.LOGARITHM,
+        description="log adds ln(number of source IPs) to all levels, so that false alarms do not grow with "
+        "the fleet; none leaves them.",
+    )
+    least_events: int = Field(default=3, ge=1, description="Fewer events than this are never a finding.")
+    memory: Duration = Field(
+        default=timedelta(days=7), description="How far back hours of sending count; at most 14d are kept."
+    )
+
+    def correction(self, fleet: int) -> float:
+        """What a fleet of so many IPs adds to the levels: a false alarm's odds fall as e^-h."""
+        return log(max(1, fleet)) if self.fleet_correction is FleetCorrection.LOGARITHM else 0.0
+
+
 class DecreaseRules(Settings):
     """Any decrease is told: it may be the beginning of a forming issue."""
 
@@ -103,6 +174,9 @@ class DetectionSettings(Settings):
     snds: SndsRules = Field(default=SndsRules(), description="Rules for Microsoft SNDS.")
     sender_score: SenderScoreRules = Field(
         default=SenderScoreRules(), description="Rules for Validity Sender Score."
+    )
+    counts: CountRules = Field(
+        default=CountRules(), description="Rules for what mail servers reply to the engine, and complaints."
     )
     decrease: DecreaseRules = Field(
         default=DecreaseRules(), description="The early warning: any decrease of any metric."

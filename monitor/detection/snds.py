@@ -19,8 +19,8 @@ Words = Callable[[Standing], tuple[str, str]]
 def filter_result(samples: Samples, rules: SndsRules) -> list[Finding]:
     """RED once, and 2 of 3 that are not green: two rules, because they mean two different caps."""
     usable = valid(samples)
-    red = stand(usable, _red, lambda s: s.status is not Status.BAD, rules.clear_after)
-    non_green = stand(usable, _non_green(rules), lambda s: s.status is Status.GOOD, rules.clear_after)
+    at_once = stand(usable, red, lambda s: s.status is not Status.BAD, rules.clear_after)
+    repeated = stand(usable, non_green(rules), lambda s: s.status is Status.GOOD, rules.clear_after)
     share = {Status.WARN: "10 to 90 %", Status.BAD: "more than 90 %"}
 
     def red_words(at: Standing) -> tuple[str, str]:
@@ -36,8 +36,8 @@ def filter_result(samples: Samples, rules: SndsRules) -> list[Finding]:
         return f"{at.newest.ip} is not green at Microsoft SNDS", sentence
 
     return [
-        *_findings(Rule.SNDS_RED, red, red_words),
-        *_findings(Rule.SNDS_NON_GREEN, non_green, non_green_words),
+        *_findings(Rule.SNDS_RED, at_once, red_words),
+        *_findings(Rule.SNDS_NON_GREEN, repeated, non_green_words),
     ]
 
 
@@ -102,11 +102,14 @@ def ip_status(samples: Samples, rules: SndsRules) -> list[Finding]:
     ]
 
 
-def _red(seen: Samples) -> Severity | None:
+def red(seen: Samples) -> Severity | None:
+    """The judge of RED once."""
     return Severity.CRITICAL if seen[-1].status is Status.BAD else None
 
 
-def _non_green(rules: SndsRules) -> Judge:
+def non_green(rules: SndsRules) -> Judge:
+    """The judge of so many periods that are not green."""
+
     def fires(seen: Samples) -> Severity | None:
         window = within(seen, rules.non_green_of, rules.period)
         count = sum(s.status is not Status.GOOD for s in window)

@@ -8,7 +8,8 @@ from core.address import IpAddress
 from core.incident import Incident, IncidentKind
 from core.reading import Quality, Status
 from monitor.digest.facts import Facts
-from monitor.digest.views import Figure
+from monitor.digest.views import Figure, ProviderLine
+from monitor.notifications import wording
 from storage.scopes import ScopeHour
 
 NO_DATA = "no data"
@@ -16,20 +17,56 @@ _BARS = "▁▃▅▇"
 
 
 def figures(facts: Facts) -> tuple[Figure, ...]:
-    """Volume, delivered, put off, refused and complaints, this week and the last."""
+    """Volume, delivered, put off, refused, complaints, trap hits if SNDS tells: this week and the last."""
     start = facts.week.start
     this = _Sum.of(h for h in facts.hours if h.hour >= start)
     last = _Sum.of(h for h in facts.hours if h.hour < start)
-    return tuple(
-        Figure(name, this.show(field), last.show(field))
+    mail = tuple(
+        Figure(name, this.show(field), last.show(field), this.against(last, field))
         for name, field in (
             ("Recipients attempted", "attempted"),
             ("Delivered", "delivered"),
-            ("Put off because of reputation", "reputation_deferred"),
-            ("Refused because of reputation", "blocked"),
+            ("Put off (reputation)", "reputation_deferred"),
+            ("Refused (reputation)", "blocked"),
             ("Hard bounces", "hard_bounced"),
             ("Complaints", "complaints"),
         )
+    )
+    return (*mail, *_traps(*facts.traps))
+
+
+def has_any(facts: Facts) -> bool:
+    """Whether a figure of these two weeks is known."""
+    return any(h.attempted for h in facts.hours) or facts.traps != (None, None)
+
+
+def _traps(this: int | None, last: int | None) -> tuple[Figure, ...]:
+    if this is None and last is None:
+        return ()
+    shown_this, shown_last = (NO_DATA if hits is None else f"{hits:,}" for hits in (this, last))
+    change = NO_DATA
+    if this is not None and last is not None:
+        change = "same" if this == last else f"{this - last:+,}"
+    return (Figure("Spam trap hits (SNDS)", shown_this, shown_last, change),)
+
+
+def providers(facts: Facts) -> tuple[ProviderLine, ...]:
+    """The week at each provider, the one with most mail first."""
+    hours: dict[str, list[ScopeHour]] = {}
+    for hour in facts.hours:
+        if hour.hour >= facts.week.start:
+            hours.setdefault(hour.scope.provider, []).append(hour)
+    sums = [(name, _Sum(mine)) for name, mine in hours.items()]
+    sums = sorted((pair for pair in sums if pair[1].attempted), key=lambda pair: -pair[1].attempted)
+    return tuple(
+        ProviderLine(
+            wording.provider(name),
+            f"{each.attempted:,}",
+            each.percent("delivered"),
+            each.percent("reputation_deferred"),
+            each.percent("blocked"),
+        )
+        for name, each in sums
     )
 
 
@@ -41,14 +78,34 @@ class _Sum:
     def of(cls, hours: Iterable[ScopeHour]) -> "_Sum":
         return cls(list(hours))
 
+    @property
+    def attempted(self) -> int:
+        return self._count("attempted")
+
     def show(self, name: str) -> str:
-        attempted = sum(h.attempted for h in self._hours)
-        if not attempted:
+        if not self.attempted:
             return NO_DATA
         if name == "attempted":
-            return f"{attempted:,}"
-        count = sum(getattr(h, name) for h in self._hours)
-        return f"{count:,} ({count / attempted * 100:.3g} %)"
+            return f"{self.attempted:,}"
+        return f"{self._count(name):,} ({self.percent(name)})"
+
+    def percent(self, name: str) -> str:
+        return f"{self._share(name) * 100:.3g} %"
+
+    def against(self, last: "_Sum", name: str) -> str:
+        """The change: of the volume in per cent of it, of a share in points."""
+        if not self.attempted or not last.attempted:
+            return NO_DATA
+        if name == "attempted":
+            return f"{(self.attempted / last.attempted - 1) * 100:+.2g} %"
+        points = (self._share(name) - last._share(name)) * 100  # noqa: SLF001 - of the same class
+        return "same" if abs(points) < 0.005 else f"{points:+.2f} points"
+
+    def _share(self, name: str) -> float:
+        return self._count(name) / self.attempted
+
+    def _count(self, name: str) -> int:
+        return sum(getattr(h, name) for h in self._hours)
 
 
 def days_of(ip: IpAddress, facts: Facts) -> tuple[int, ...]:

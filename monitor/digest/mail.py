@@ -1,5 +1,6 @@
 """The digest as a mail for one reader, as JSON, and its way to the outbox: once per week and reader."""
 
+import base64
 import json
 from dataclasses import asdict
 from datetime import datetime
@@ -10,12 +11,12 @@ from sqlmodel import Session
 
 from core.incident import Severity
 from monitor.digest import build, facts, png
-from monitor.digest.settings import DigestRecipient, DigestSettings
+from monitor.digest.settings import DigestSettings
 from monitor.digest.views import DigestView
 from monitor.digest.week import Week, last_week
-from monitor.notifications import letter, render
+from monitor.notifications import letter, render, routing
 from monitor.notifications.letter import Envelope, Picture, RenderedMail, Thread
-from monitor.notifications.settings import NotificationSettings
+from monitor.notifications.settings import NotificationSettings, Recipient
 from storage import outbox
 from storage.outbox import OutboxMail
 
@@ -38,7 +39,7 @@ def digest(
     settings: DigestSettings,
     notifications: NotificationSettings,
     *,
-    reader: DigestRecipient | None = None,
+    reader: Recipient | None = None,
     week: Week | None = None,
     test: str = "",
 ) -> RenderedMail:
@@ -72,10 +73,12 @@ def put_digests(
     return sum(_put(session, now, settings, notifications, one) for one in readers(settings, notifications))
 
 
-def readers(settings: DigestSettings, notifications: NotificationSettings) -> list[DigestRecipient]:
+def readers(settings: DigestSettings, notifications: NotificationSettings) -> list[Recipient]:
     """Who reads it; those who get the notifications where nobody is named."""
-    named = settings.recipients or list(notifications.recipients)
-    return [one if isinstance(one, DigestRecipient) else DigestRecipient(address=one) for one in named]
+    if not settings.recipients:
+        told = routing.mail_readers(notifications)
+        return [Recipient(address=one.address, time_zone=settings.time_zone) for one in told]
+    return [one if isinstance(one, Recipient) else Recipient(address=one) for one in settings.recipients]
 
 
 def shown(said: DigestView, subject: str) -> tuple[str, str]:
@@ -97,6 +100,13 @@ def shown(said: DigestView, subject: str) -> tuple[str, str]:
     )
 
 
+def page(said: DigestView) -> str:
+    """The same HTML for a browser, its picture inside: a file or a web page as it stands."""
+    html, _ = shown(said, said.title)
+    picture = base64.b64encode(png.bars(said.troubled_per_day)).decode()
+    return html.replace(f"cid:{CHART}", f"data:image/png;base64,{picture}")
+
+
 def as_json(said: DigestView) -> str:
     """The same view for machines; keys are the view's field names, schema `digest/v1`."""
     document: dict[str, Any] = {"schema": "digest/v1", **asdict(said)}
@@ -108,22 +118,27 @@ def _put(
     now: datetime,
     settings: DigestSettings,
     notifications: NotificationSettings,
-    reader: DigestRecipient,
+    reader: Recipient,
 ) -> bool:
     week = last_week(now, _zone(reader, settings))
     if settings.only_if_news and view(session, now, settings, week).is_clean:
         return False
     mail = digest(session, now, settings, notifications, reader=reader, week=week)
-    row = OutboxMail(
-        idempotency_key=f"digest:{week.name}:{reader.address}",
+    key = f"digest:{week.name}:{reader.address}"
+    return outbox.put(session, row(mail, reader, now).model_copy(update={"idempotency_key": key}))
+
+
+def row(mail: RenderedMail, reader: Recipient, now: datetime) -> OutboxMail:
+    """A digest as the outbox keeps it."""
+    return OutboxMail(
+        idempotency_key=mail.key,
         kind=STREAM,
         recipients=(reader.address,),
         subject=mail.subject,
         mime=mail.mime,
         created_at=now,
     )
-    return outbox.put(session, row)
 
 
-def _zone(reader: DigestRecipient, settings: DigestSettings) -> ZoneInfo:
+def _zone(reader: Recipient, settings: DigestSettings) -> ZoneInfo:
     return reader.time_zone or settings.time_zone

@@ -5,16 +5,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from core.settings import Settings
-from monitor.notifications.settings import MailAddress
-
-
-class DigestRecipient(Settings):
-    """One reader of the digest and the time zone that their week is counted in."""
-
-    address: MailAddress = Field(description="The reader's mail address.")
-    time_zone: ZoneInfo | None = Field(
-        default=None, description="The reader's zone; null means the digest's."
-    )
+from monitor.notifications.settings import MailAddress, Recipient
 
 
 class DigestSettings(Settings):
@@ -23,7 +14,7 @@ class DigestSettings(Settings):
     enabled: bool = Field(default=True, description="Whether the digest is mailed.")
     cron: str = Field(default="0 7 * * mon", description="When it is mailed, in the reader's time zone.")
     time_zone: ZoneInfo = Field(default=ZoneInfo("UTC"), description="The zone that weeks are counted in.")
-    recipients: list[MailAddress | DigestRecipient] = Field(
+    recipients: list[MailAddress | Recipient] = Field(
         default=[], description="Who reads it; empty means the recipients of the notifications."
     )
     only_if_news: bool = Field(

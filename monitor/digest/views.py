@@ -10,6 +10,18 @@ class Figure:
     what: str
     this_week: str
     last_week: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLine:
+    """What one provider did with the week's mail; shares of the recipients attempted there."""
+
+    provider: str
+    attempted: str
+    delivered: str
+    put_off: str
+    refused: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,7 @@ class ScopeLine:
     changes: int
     lowest: str
     now: str
+    stood: str
     by: str
 
 
@@ -44,6 +57,9 @@ class IpLine:
     incidents: int
     days: tuple[int, ...]
     spark: str
+    signals: str
+    attempted: str
+    turned_away: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,8 @@ class DigestView:
     is_clean: bool
     attention: tuple[IncidentLine, ...]
     figures: tuple[Figure, ...]
-    has_mail: bool
+    providers: tuple[ProviderLine, ...]
+    has_figures: bool
     incidents: tuple[IncidentLine, ...]
     automation: str
     scopes: tuple[ScopeLine, ...]
@@ -76,6 +93,7 @@ class DigestView:
     left_out: int
     quality: str
     sources: tuple[SourceLine, ...]
+    doors: tuple[str, ...]
     upcoming: tuple[str, ...]
     day_names: tuple[str, ...]
     troubled_per_day: tuple[int, ...]

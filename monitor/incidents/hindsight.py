@@ -10,7 +10,7 @@ from core.reading import Reading, Status
 from monitor.detection import detect
 from monitor.detection.finding import Finding
 from monitor.detection.settings import DetectionSettings
-from monitor.incidents.lifecycle import Move, transition
+from monitor.incidents.lifecycle import Move, Past, transition
 
 _NEVER_FLAPS = 10**9
 
@@ -51,7 +51,7 @@ def _of_one(readings: Sequence[Reading], rules: DetectionSettings, numbers: Iter
 
 
 def _turn(known: Incident | None, finding: Finding, at: datetime, numbers: Iterator[int]) -> Turn | None:
-    move = transition(known, finding, 0, _NEVER_FLAPS).move
+    move = transition(known, finding, Past(), _NEVER_FLAPS, at).move
     if move is Move.NOTHING:
         return None
     if move is Move.RESOLVE:

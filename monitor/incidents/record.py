@@ -7,13 +7,13 @@ from typing import Any, Final
 from sqlmodel import Session
 
 from core.incident import Incident, IncidentKind
-from monitor.detection.finding import Finding
-from monitor.incidents.lifecycle import FLAP_WINDOW, Action, Move, flips_of, transition
+from monitor.detection.finding import Finding, FindingState
+from monitor.incidents.lifecycle import FLAP_WINDOW, FLAPPING, Action, Move, Past, flips_of, transition
 from storage import incidents, notices
-from storage.incidents import EventKind, NewIncident
+from storage.incidents import EventKind, IncidentEvent, NewIncident
 from storage.notices import Notice
 
-FLAPPING: Final = "flapping"
+_KINDS: Final = {Move.ESCALATE: EventKind.ESCALATED, Move.NOTE: EventKind.NOTED}
 
 
 def as_baseline(finding: Finding) -> Finding:
@@ -26,23 +26,32 @@ def apply(
 ) -> tuple[Action, Incident | None]:
     """Decide about one finding and write it. The incident is the one after the change, if there is one."""
     known = incidents.incident_by_fingerprint(session, finding.fingerprint)
-    flips = _flips(session, finding, now) if known else 0
-    action = transition(known, finding, flips, flap_after)
+    if known is None and finding.state is not FindingState.ACTIVE:
+        return Action(Move.NOTHING, "nothing was open"), None  # most of a sweep
+    action = transition(known, finding, _past(session, finding, known, now), flap_after, now)
+    if known is not None:
+        return action, _follow(session, known, finding, action, now)
+    opened = _open(session, finding, now)
+    return action, _mark(session, opened, action, now) if action.move is Move.REOPEN else opened
+
+
+def _follow(session: Session, known: Incident, finding: Finding, action: Action, now: datetime) -> Incident:
     match action.move:
-        case Move.OPEN:
-            return action, _open(session, finding, now)
-        case Move.UPDATE | Move.ESCALATE | Move.REFRESH if known:
-            return action, _change(session, known, finding, action, now)
-        case Move.HOLD if known:
-            return _hold(session, known, action, now)
-        case Move.RESOLVE if known:
-            return action, incidents.resolve_incident(session, known.number, now, action.reason)
+        case Move.UPDATE | Move.ESCALATE | Move.NOTE | Move.REFRESH:
+            return _change(session, known, finding, action, now)
+        case Move.HOLD:
+            return _mark(session, known, action, now)
+        case Move.RESOLVE:
+            return incidents.resolve_incident(session, known.number, now, action.reason)
         case _:
-            return action, known
+            return known
 
 
-def _flips(session: Session, finding: Finding, now: datetime) -> int:
-    return flips_of(finding.fingerprint, incidents.between(session, now - FLAP_WINDOW, now), now)
+def _past(session: Session, finding: Finding, known: Incident | None, now: datetime) -> Past:
+    recent = incidents.of_problem(session, finding.fingerprint, now - FLAP_WINDOW)
+    lines = incidents.events(session, known.number) if known else []
+    said = tuple(line.text for line in lines if line.at > now - FLAP_WINDOW)
+    return Past(flips_of(recent, now), said)
 
 
 def new_incident(finding: Finding, now: datetime) -> NewIncident:
@@ -85,17 +94,20 @@ def _open(session: Session, finding: Finding, now: datetime) -> Incident:
     opened = incidents.open_incident(session, new_incident(finding, now))
     notice = Notice(incident=opened.number, lead=opened.number, baseline=finding.baseline)
     notices.save(session, notice)
+    if finding.summary not in {"", finding.title}:  # what it said first outlives what it says later
+        line = IncidentEvent(number=opened.number, at=now, kind=EventKind.NOTED, text=finding.summary)
+        incidents.append_event(session, line)
     return opened
 
 
 def _change(session: Session, known: Incident, finding: Finding, action: Action, now: datetime) -> Incident:
-    kind = EventKind.ESCALATED if action.move is Move.ESCALATE else EventKind.UPDATED
+    kind = _KINDS.get(action.move, EventKind.UPDATED)
     text = "" if action.move is Move.REFRESH else action.reason
     return incidents.update_incident(session, changed(known, finding, now), kind=kind, text=text)
 
 
-def _hold(session: Session, known: Incident, action: Action, now: datetime) -> tuple[Action, Incident]:
-    if known.evidence.get(FLAPPING):
-        return Action(Move.NOTHING, action.reason), known
-    flapping = known.model_copy(update={"evidence": {**known.evidence, FLAPPING: True}, "updated_at": now})
-    return action, incidents.update_incident(session, flapping, text=action.reason)
+def _mark(session: Session, incident: Incident, action: Action, now: datetime) -> Incident:
+    """Remember that it flaps, and say so once."""
+    evidence = {**incident.evidence, FLAPPING: True}
+    flapping = incident.model_copy(update={"evidence": evidence, "updated_at": now})
+    return incidents.update_incident(session, flapping, text=action.reason)

@@ -1,13 +1,23 @@
 """What a person can do about an incident, most useful first. Cause before delisting, always."""
 
+from collections.abc import Iterator
+
 from core.incident import Incident, Rule
 from core.provider import EVERY
 from core.text import printable
 from monitor.notifications.views import Command
 
+_UNPROVEN = " (gk)"
+"""How the catalogue marks what nobody has checked lately."""
+
 _CAUSE = (
-    "Find the cause first: which campaign, list or customer began to send through this IP "
+    "Find the cause first: which campaign, list or customer began to send through {whom} "
     "shortly before {opened}? Stop that, else the listing comes back."
+)
+_MANY = 10
+_STORM = (
+    "So many at once have one cause, or the list errs: ask the list itself about one of them and see "
+    "tidegate show sources, before you stop mail."
 )
 _STEPS: dict[Rule, tuple[str, ...]] = {
     Rule.SNDS_RED: (
@@ -42,6 +52,22 @@ _STEPS: dict[Rule, tuple[str, ...]] = {
         "Filters begin to act at such scores: move important mail to a healthier IP.",
         "Reduce volume to engaged recipients; the score is a mean over 30 days and recovers late.",
     ),
+    Rule.COMPLAINTS: (
+        "Take the recipients who complained off the lists, and find the campaign of those hours.",
+        "Check that unsubscribing works in one click and is visible at the top.",
+    ),
+    Rule.HARD_BOUNCES: (
+        "Stop the newest list or import on this IP: its addresses do not exist.",
+        "Take every address that bounced hard off the lists before anything is sent again.",
+    ),
+    Rule.REPUTATION_DEFERRALS: (
+        "Read the reply below: it names what the provider objects to, and often a page that explains it.",
+        "Find the stream that grew or changed in those hours; a lower rate alone does not mend its cause.",
+    ),
+    Rule.BLOCKS: (
+        "Read the reply below: most providers name a form for removal, and want the cause mended first.",
+        "Stop the stream that began shortly before; mail that is sent into a block prolongs it.",
+    ),
     Rule.DECREASE: (
         "This is an early warning, nothing is throttled because of it alone.",
         "Look at what changed on this IP since yesterday: new list, new customer, new volume.",
@@ -63,14 +89,32 @@ _STEPS: dict[Rule, tuple[str, ...]] = {
 }
 
 
-def steps(incident: Incident, opened: str) -> tuple[str, ...]:
-    """Numbered advice for one incident. `opened` is when, as the mail writes moments."""
+def steps(incident: Incident, opened: str, ips: int = 1) -> tuple[str, ...]:
+    """Numbered advice for an incident that so many IPs have. `opened` is when, as the mail writes moments."""
     if incident.rule is not Rule.DNSBL_LISTED:
         return _STEPS[incident.rule]
-    url = printable(str(incident.evidence.get("delist_url") or ""), 200)
-    ask = f"Then ask for removal: {url}" if url else "Then look for a removal form on the list's own site."
-    weight = () if incident.tier < 3 else ("Few receivers use this list; there is no need to hurry.",)
-    return (*weight, _CAUSE.format(opened=opened), ask)
+    return tuple(_delisting(incident, opened, ips))
+
+
+def _delisting(incident: Incident, opened: str, ips: int) -> Iterator[str]:
+    """What the catalogue knows of the list, in the order in which it is done."""
+    known = {
+        name: printable(str(incident.evidence.get(name) or ""), 200)
+        for name in ("delist_url", "lookup_url", "expiry")
+    }
+    if incident.tier >= 3:
+        yield "Few receivers use this list; there is no need to hurry."
+    if ips > _MANY:
+        yield _STORM
+    yield _CAUSE.format(opened=opened, whom="this IP" if ips == 1 else "these IPs")
+    if known["lookup_url"] and known["lookup_url"] != known["delist_url"]:
+        yield f"See what the list has against the IP: {known['lookup_url']}"
+    if known["delist_url"]:
+        yield f"Then ask for removal: {known['delist_url']}"
+    elif not known["expiry"]:
+        yield "Then look for a removal form on the list's own site."
+    if known["expiry"]:
+        yield f"How long it stays: {known['expiry'].replace(_UNPROVEN, '')}."
 
 
 def commands(incident: Incident, keys: tuple[str, ...]) -> tuple[Command, ...]:

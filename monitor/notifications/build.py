@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.incident import Incident, IncidentKind, Rule
+from core.incident import Incident, IncidentKind, IncidentState, Rule
 from core.text import printable
-from monitor.incidents.telling import Account, Why
-from monitor.notifications import advice, deeds, wording
+from monitor.incidents.lifecycle import FLAPPING
+from monitor.incidents.telling import Why
+from monitor.notifications import advice, chart, deeds, wording
 from monitor.notifications.facts import Facts, Move, is_about_ips
 from monitor.notifications.settings import NotificationSettings
 from monitor.notifications.views import Exhibit, IncidentView, Member, Row
@@ -37,12 +38,14 @@ _HIDDEN = {
     "zone_name",
     "delist_url",
     "lookup_url",
+    "expiry",
     "why",
     "first-hit",
-    "flapping",
+    FLAPPING,
     "tier",
     "ttl",
 }
+_COMES_AND_GOES = "It comes and goes: it is kept open, and quiet, until it holds still for 24 hours."
 _NAMES = {"answer": "A record", "codes": "meaning", "reason": "TXT record", "zone": "list", "row": "SNDS row"}
 
 
@@ -71,18 +74,22 @@ class _Build:
             summary="" if brief else self._summary(),
             news=self._news(),
             members=self._members(),
+            left_out=max(0, len(mailing.members) - SHOWN_MEMBERS),
             rows=self._rows(),
             collapsed=self._collapsed(),
             deeds=done,
             deed_note=deeds.note(self.facts, done),
             exhibits=() if brief else self._exhibits(),
-            steps=() if brief else advice.steps(self._topic, self._when(self._topic.opened_at)),
+            steps=() if brief else advice.steps(self._topic, self._when(self._topic.opened_at), self._ips),
             commands=() if over else advice.commands(self._topic, deeds.standing_keys(self.facts, done)),
             elsewhere=self._elsewhere(),
             why=self._why(),
             link=self._link(),
             resolution=deeds.resolution(self.facts, self.settings.time_zone) if over else None,
             also_open=self._also_open(),
+            chart=None
+            if mailing.why is Why.BASELINE
+            else chart.chart(self.facts, self._topic, self.settings.time_zone),
             test=test,
         )
 
@@ -92,9 +99,11 @@ class _Build:
 
     @property
     def _topic(self) -> Incident:
-        """The worst of those that are still open: what is to be done is done about it."""
-        still = [m.incident for m in self.facts.mailing.members if m.is_open]
-        return max(still, key=lambda i: (i.severity.rank, -i.number), default=self._lead)
+        return self.facts.topic
+
+    @property
+    def _ips(self) -> int:
+        return len({m.incident.ip for m in self.facts.mailing.members})
 
     def _heading(self) -> str:
         if self.facts.mailing.why is Why.BASELINE:
@@ -103,8 +112,7 @@ class _Build:
 
     def _verdict(self) -> str:
         title, age = is_so(self._topic.title), wording.span(self.facts.now - self._topic.opened_at)
-        ips = len({m.incident.ip for m in self.facts.mailing.members})
-        several = wording.count(ips, "IP")
+        several = wording.count(self._ips, "IP")
         match self.facts.mailing.why:
             case Why.BASELINE:
                 return f"{several} of {self.facts.watched} already had trouble at the first look."
@@ -113,14 +121,25 @@ class _Build:
             case Why.REMINDER:
                 return f"Still open after {age}: {title}."
             case Why.NEW:
-                return f"{several} at once: {title}, and others." if ips > 1 else f"{title}."
+                return (
+                    f"{several} at once: {self._common() or title + ', and others'}."
+                    if self._ips > 1
+                    else f"{title}."
+                )
             case _:
                 return _sentence(self._latest_words() or title)
+
+    def _common(self) -> str:
+        """What is said about all of them alike: `listed on Spamhaus ZEN (SBL)`; empty if it differs."""
+        said = {i.title.replace(f"{i.ip} ", "", 1) for i in (m.incident for m in self.facts.mailing.members)}
+        return printable(said.pop(), 120) if len(said) == 1 else ""
 
     def _summary(self) -> str:
         # a listing says nothing that the table does not say; several incidents are listed one by one
         told = len(self.facts.mailing.members) > 1 or self._topic.rule is Rule.DNSBL_LISTED
-        return "" if told else _sentence(printable(self._topic.summary, 500))
+        words = "" if told else _sentence(printable(self._topic.summary, 500))
+        flaps = _COMES_AND_GOES if self._topic.evidence.get(FLAPPING) else ""
+        return " ".join(filter(None, (words, flaps)))
 
     def _duration(self) -> str:
         opened = min(m.incident.opened_at for m in self.facts.mailing.members)
@@ -145,17 +164,12 @@ class _Build:
         )
 
     def _members(self) -> tuple[Member, ...]:
-        return tuple(self._member(m) for m in self.facts.mailing.members[:SHOWN_MEMBERS])
-
-    def _member(self, account: Account) -> Member:
-        incident = account.incident
-        return Member(
-            label=incident.label,
-            title=printable(incident.title, 120),
-            severity=incident.severity,
-            state="open" if account.is_open else "resolved",
-            summary=printable(incident.summary, 300),
-            since=self._when(incident.opened_at),
+        shown = [m.incident for m in self.facts.mailing.members[:SHOWN_MEMBERS]]
+        # what was said of one is not said again of the next
+        summaries = {i.summary: i.number for i in reversed(shown)}
+        return tuple(
+            _member(i, is_first=summaries[i.summary] == i.number, since=self._when(i.opened_at))
+            for i in shown
         )
 
     def _rows(self) -> tuple[Row, ...]:
@@ -184,15 +198,19 @@ class _Build:
             parts.append(f"{wording.count(self.facts.clean, 'other reading')} of the same IP are good")
         if self.facts.unknown:
             parts.append(f"{self.facts.unknown} not known")
+        shown = len({m.now.ip for m in self.facts.moves})
+        if shown < self._ips and is_about_ips(self.facts):
+            parts.append(f"{shown} of {self._ips} IPs shown")
         left = len(self.facts.moves) - SHOWN_ROWS
         if left > 0:
             parts.append(f"{wording.count(left, 'row')} left out")
         return "; ".join(parts)
 
     def _exhibits(self) -> tuple[Exhibit, ...]:
-        shown = [m.incident for m in self.facts.mailing.members if m.is_open][:5]
-        made = (Exhibit(f"{i.label} {printable(i.title, 120)}", _lines(i.evidence)) for i in shown)
-        return tuple(e for e in made if e.lines)
+        alike: dict[tuple[tuple[str, str], ...], list[Incident]] = {}
+        for incident in (m.incident for m in self.facts.mailing.members if m.is_open):
+            alike.setdefault(_lines(incident.evidence), []).append(incident)
+        return tuple(Exhibit(_exhibited(mine), lines) for lines, mine in list(alike.items())[:5] if lines)
 
     def _elsewhere(self) -> str:
         mine = {m.incident.ip for m in self.facts.mailing.members}
@@ -200,7 +218,7 @@ class _Build:
         blind = [i for i in self.facts.elsewhere if i.kind is IncidentKind.SOURCE]
         fallback = "every source answers" if is_about_ips(self.facts) else "every other source answers"
         fine = max(0, self.facts.watched - len(ill) - len({ip for ip in mine if ip}))
-        parts = [f"{wording.count(fine, 'other IP')} OK" if fine or ill else "no other IP is watched"]
+        parts = [f"{wording.count(fine, 'other IP')} OK" if fine or ill else "No other IP is watched"]
         if ill:
             parts.append(f"{wording.count(len(ill), 'other IP')} with open incidents")
         parts.append("; ".join(printable(i.title, 80) for i in blind) or fallback)
@@ -225,6 +243,22 @@ class _Build:
 
     def _when(self, at: datetime) -> str:
         return wording.moment(at, self.settings.time_zone)
+
+
+def _member(incident: Incident, *, is_first: bool, since: str) -> Member:
+    return Member(
+        label=incident.label,
+        title=printable(incident.title, 120),
+        severity=incident.severity,
+        state="open" if incident.state is IncidentState.OPEN else "resolved",
+        summary=printable(incident.summary, 300) if is_first else "",
+        since=since,
+    )
+
+
+def _exhibited(alike: list[Incident]) -> str:
+    title = f"{alike[0].label} {printable(alike[0].title, 120)}"
+    return f"{title}, and {wording.count(len(alike) - 1, 'other')} alike" if len(alike) > 1 else title
 
 
 def is_so(title: str) -> str:

@@ -1,10 +1,11 @@
 """What the automation did about an incident, what that means, and how the rate rises again. Pure."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from core.duration import format_duration
 from core.lease import Directive, Scope
 from core.provider import EVERY
 from core.rate import UNLIMITED, Rate
@@ -12,13 +13,11 @@ from core.text import printable
 from monitor.incidents.telling import Why
 from monitor.notifications import wording
 from monitor.notifications.facts import Facts, is_about_ips
+from monitor.notifications.ramp import timetable
 from monitor.notifications.views import Deed, Resolution
 from storage.leases import LeaseChange
 
 ENFORCED: Final = "enforce"
-RAMP_FACTOR: Final = 1.5
-RAMP_STEP: Final = timedelta(hours=2)
-"""Control.md 2.2: times 1.5 every two hours; the controller may go slower, never faster."""
 SHOWN: Final = 12
 
 
@@ -26,8 +25,7 @@ def of(facts: Facts, zone: ZoneInfo) -> tuple[Deed, ...]:
     """The changes to show: in an update those since the last mail, at the end those that stand."""
     changes = facts.changes
     if facts.mailing.why is Why.UPDATE:
-        last = facts.mailing.lead.notice.last_at
-        changes = tuple(c for c in changes if last is None or c.at > last)
+        changes = facts.news
     elif facts.mailing.why is Why.RESOLVED:
         changes = tuple(c for c in _latest(changes) if c.after is not None)
     return tuple(_deed(change, zone) for change in changes[-SHOWN:])
@@ -82,20 +80,11 @@ def resolution(facts: Facts, zone: ZoneInfo) -> Resolution:
         duration=wording.span(ended - opened),
         cost=_cost(facts),
         ramps=ramps,
-        ramp_note="The earliest it can go; every step needs two hours without new trouble."
+        ramp_note="The earliest it can go; every step needs "
+        f"{format_duration(facts.ramp.step)} without new trouble, and mail that proves it."
         if ramps
         else "No limit of ours stands, so nothing has to rise.",
     )
-
-
-def rates_up(start: Rate, goal: Rate) -> list[Rate]:
-    """The steps from a limit to the one that held before: times 1.5 each. Empty without a goal."""
-    steps: list[Rate] = []
-    level = start.per_hour
-    while not goal.is_unlimited and level < goal.per_hour and len(steps) < 20:
-        level = min(level * RAMP_FACTOR, goal.per_hour)
-        steps.append(goal if level >= goal.per_hour else Rate.from_per_hour(level))
-    return steps
 
 
 def _ramp(change: LeaseChange, facts: Facts) -> list[tuple[datetime, str]]:
@@ -104,11 +93,12 @@ def _ramp(change: LeaseChange, facts: Facts) -> list[tuple[datetime, str]]:
     where = wording.provider(change.scope.provider)
     goal = _origin(facts, change.scope)
     if goal.is_unlimited:
-        return [
-            (facts.now, f"{where}: {change.after}, times {RAMP_FACTOR:g} every 2 h until it is not needed")
-        ]
-    steps = rates_up(change.after, goal)
-    return [(facts.now + RAMP_STEP * n, f"{where}: {rate}") for n, rate in enumerate(steps, start=1)]
+        every = f"times {facts.ramp.factor:g} every {format_duration(facts.ramp.step)}"
+        return [(facts.now, f"{where}: {change.after}, {every} until it is not needed")]
+    threshold = facts.thresholds.get(change.scope)
+    relapses = int(facts.relapses.get(change.scope, 0))
+    steps = timetable(change.after, goal, facts.now, facts.ramp, threshold, relapses)
+    return [(step.at, f"{where}: {step.rate}") for step in steps]
 
 
 def _cost(facts: Facts) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Everything that a mail about incidents rests on, read from storage at one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,14 +10,18 @@ from core.address import IpAddress
 from core.incident import Incident, IncidentKind
 from core.lease import Scope
 from core.rate import Rate
-from core.reading import Quality, Reading, Status
+from core.reading import Quality, Reading, Source, Status
 from monitor.detection.detect import HISTORY
 from monitor.incidents.telling import Mailing
+from monitor.notifications.ramp import STANDARD, Ramp
 from storage import coverage, incidents, leases, readings, scopes
 from storage.leases import LeaseChange
 
 SHOWN_IPS = 5
 """A mail about more IPs than this shows the readings of the first ones only: it must fit a screen."""
+
+TRAIL = 400
+"""So many answers of one series are drawn: more than two weeks of hourly ones."""
 
 ONE_LOOK = timedelta(minutes=10)
 """Longer than any look of the controller lasts."""
@@ -45,7 +49,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known. `moves` holds troubled series; `clean` and `unknown` count the ones left out."""
+    """What is known. `news` are the changes that were recorded since the last mail.
+
+    `moves` holds troubled series; `clean` and `unknown` count the ones left out. `trail` is the series of the
+    `topic`, for its chart.
+    """
 
     mailing: Mailing
     now: datetime
@@ -53,13 +61,23 @@ class Facts:
     clean: int = 0
     unknown: int = 0
     changes: tuple[LeaseChange, ...] = ()
+    news: tuple[LeaseChange, ...] = ()
     elsewhere: tuple[Incident, ...] = ()
     watched: int = 0
     cost: Cost = Cost()
     bases: Mapping[Scope, Rate] = field(default_factory=dict)
+    thresholds: Mapping[Scope, float] = field(default_factory=dict)
+    relapses: Mapping[Scope, float] = field(default_factory=dict)
+    ramp: Ramp = STANDARD
+    trail: tuple[Reading, ...] = ()
+
+    @property
+    def topic(self) -> Incident:
+        """The worst of those that are still open: what is to be done is done about it."""
+        return topic_of(self.mailing)
 
 
-def gather(session: Session, mailing: Mailing, now: datetime) -> Facts:
+def gather(session: Session, mailing: Mailing, now: datetime, ramp: Ramp = STANDARD) -> Facts:
     """Read what the mail needs."""
     members = [account.incident for account in mailing.members]
     ips = list(dict.fromkeys(i.ip for i in members if i.ip is not None))
@@ -69,6 +87,7 @@ def gather(session: Session, mailing: Mailing, now: datetime) -> Facts:
     troubled = [r for r in shown if r.status in _TROUBLE or (r.ip, r.source, r.metric) in about]
     troubled.sort(key=lambda r: (r.ip, r.source, r.metric) not in about)
     mine = {i.number for i in members}
+    told = mailing.lead.notice.told_changes
     return Facts(
         mailing=mailing,
         now=now,
@@ -76,22 +95,45 @@ def gather(session: Session, mailing: Mailing, now: datetime) -> Facts:
         clean=sum(r.status is Status.GOOD for r in shown if r not in troubled),
         unknown=sum(r.status is Status.UNKNOWN for r in shown if r not in troubled),
         changes=tuple(c for ip in ips for c in _changes(session, ip, since, members)),
+        news=tuple(c for ip in ips for c in _changes(session, ip, since, members, told)),
         elsewhere=tuple(i for i in incidents.open_incidents(session) if i.number not in mine),
         watched=len({r.ip for r in readings.latest(session)} | coverage.watched(session).keys()),
         cost=_cost(session, ips, since),
-        bases=_bases(session, ips),
+        bases={scope: Rate.from_per_hour(base) for scope, base in _remembered(session, ips, "base")},
+        thresholds=dict(_remembered(session, ips, "threshold")),
+        relapses=dict(_remembered(session, ips, "relapses")),
+        ramp=ramp,
+        trail=tuple(_trail(session, topic_of(mailing))),
     )
 
 
-def _changes(session: Session, ip: IpAddress, since: datetime, members: list[Incident]) -> list[LeaseChange]:
+def topic_of(mailing: Mailing) -> Incident:
+    """The worst open member; the one that leads when all is over."""
+    still = [m.incident for m in mailing.members if m.is_open]
+    return max(still, key=lambda i: (i.severity.rank, -i.number), default=mailing.lead.incident)
+
+
+def _trail(session: Session, topic: Incident) -> list[Reading]:
+    if topic.ip is None:
+        return []
+    return readings.history(session, topic.ip, topic.source, topic.metric, TRAIL)
+
+
+def _changes(
+    session: Session, ip: IpAddress, since: datetime, members: list[Incident], after: int = 0
+) -> list[LeaseChange]:
     """Changes on an IP since its incidents opened, and those made because of them.
 
     A look of the controller carries the time at which it began: it may begin before an incident opens, see
-    the incident, and act on it.
+    the incident, and act on it. What the engine counted it judges by itself, in the look that brings the
+    counts to the monitor.
     """
     labels = {incident.label for incident in members}
-    found = leases.lease_history(session, since - ONE_LOOK, ip)
-    return [c for c in found if c.at >= since or labels.intersection(c.evidence)]
+    counted = {i.provider for i in members if i.source is Source.REPLIES}
+    found = leases.lease_history(session, since - ONE_LOOK, ip, after)
+    return [
+        c for c in found if c.at >= since or labels.intersection(c.evidence) or c.scope.provider in counted
+    ]
 
 
 def _move(session: Session, newest: Reading) -> Move:
@@ -113,13 +155,12 @@ def _cost(session: Session, ips: list[IpAddress], since: datetime) -> Cost:
     )
 
 
-def _bases(session: Session, ips: list[IpAddress]) -> dict[Scope, Rate]:
-    """What flowed before the controller held a scope back, where its memory of the scope says so."""
-    documents = {s: d for s, d in scopes.load_states(session).items() if s.source_ip in ips}
-    known = {scope: document.get("base") for scope, document in documents.items()}
-    return {
-        s: Rate.from_per_hour(base) for s, base in known.items() if isinstance(base, int | float) and base > 0
-    }
+def _remembered(session: Session, ips: list[IpAddress], name: str) -> Iterator[tuple[Scope, float]]:
+    """A number of the controller's memory (controller.state): `base`, `threshold`, `relapses`; not 0."""
+    for scope, document in scopes.load_states(session).items():
+        number = document.get(name)
+        if scope.source_ip in ips and isinstance(number, int | float) and number > 0:
+            yield scope, number
 
 
 def is_about_ips(facts: Facts) -> bool:

@@ -13,6 +13,9 @@ from email.utils import format_datetime, make_msgid, parseaddr
 from core.text import printable
 
 PREFIX = "[Tidegate]"
+_UNFOLDED = SMTP.clone(max_line_length=998)
+"""Headers as they are (RFC 5322 section 2.1.1 allows 998): the standard library folds a long Subject after
+its colon and encodes a long References (RFC 2047), and no client finds a thread by that."""
 _ASCII = str.maketrans({"×": "x", "→": "->", "…": "...", "·": "-"})
 
 
@@ -95,17 +98,17 @@ def assemble(thread: Thread, envelope: Envelope, html: str, text: str) -> Render
     mail.set_content(text, cte="quoted-printable")
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     _attach(mail, envelope.pictures)
-    return RenderedMail(own.strip("<>"), mail["Subject"], html, text, mail.as_bytes(), own)
+    return RenderedMail(own.strip("<>"), mail["Subject"], html, text, mail.as_bytes(policy=_UNFOLDED), own)
 
 
 def _standing_headers(envelope: Envelope) -> dict[str, str]:
     domain = _domain(envelope.sender)
-    address = parseaddr(envelope.sender)[1]
+    reader = parseaddr(envelope.reply_to or envelope.sender)[1]  # who reads it can take somebody off the list
     return {
         "Auto-Submitted": "auto-generated",  # RFC 3834
         "X-Auto-Response-Suppress": "All",  # Exchange
         "List-Id": f"Tidegate {envelope.stream} <{envelope.stream}.tidegate.{domain}>",
-        "List-Unsubscribe": f"<mailto:{address}?subject=unsubscribe%20{envelope.stream}>",
+        "List-Unsubscribe": f"<mailto:{reader}?subject=unsubscribe%20{envelope.stream}>",
     }
 
 

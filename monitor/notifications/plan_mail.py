@@ -9,8 +9,8 @@ from sqlmodel import Session
 
 from core.incident import Severity
 from core.text import printable
-from monitor.notifications import letter, render, wording
-from monitor.notifications.announce import STREAM
+from monitor.notifications import letter, render, routing, wording
+from monitor.notifications.compose import STREAM
 from monitor.notifications.letter import Envelope, RenderedMail, Thread
 from monitor.notifications.settings import NotificationSettings
 from monitor.notifications.views import PlannedChange, PlanView
@@ -35,9 +35,10 @@ PLAN = Wording(
     heading="Advice",
     subject="Plan: {number}",
     verdict="The controller would make {number} now.",
-    intro="Nothing has been changed: the controller advises and does not act. Each change comes with the "
+    intro="Nothing has been changed: the controller does not act there. Each change comes with the "
     "command that makes it.",
-    why="You get this mail because the controller only advises there.",
+    why="You get this mail because the controller is in mode observe or advise there, or the IP is "
+    "protected.",
     footer="With controller.mode: enforce it makes such changes itself.",
 )
 QUESTION = Wording(
@@ -69,7 +70,7 @@ def plan_mail(
     thread = Thread(_name(plain, now), f"{'TEST ' if test else ''}{subject}", 1)
     html, text = render.plan(view, letter.subject_of(thread), words.footer)
     headers = {"X-Tidegate-State": "plan", "X-Tidegate-Severity": str(view.tone)}
-    recipients = tuple(settings.recipients)
+    recipients = tuple(one.address for one in routing.mail_readers(settings))
     around = Envelope(settings.sender, recipients, settings.reply_to, STREAM, now, headers)
     return letter.assemble(thread, around, html, text)
 
@@ -82,10 +83,11 @@ def put_plan(
     words: Wording = PLAN,
 ) -> bool:
     """Put the plan into the outbox; False when there is nothing or nobody to tell, or it was told."""
-    if not changes or not settings.enabled or not settings.recipients:
+    readers = routing.mail_readers(settings)
+    if not changes or not settings.enabled or not readers:
         return False
     mail = plan_mail(changes, now, settings, words=words)
-    new = [outbox.put(session, _row(mail, recipient, now)) for recipient in settings.recipients]
+    new = [outbox.put(session, _row(mail, one.address, now)) for one in readers]
     return any(new)
 
 

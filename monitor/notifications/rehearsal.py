@@ -1,45 +1,24 @@
-"""`notify test`: sample incidents, told over the real path (templates, outbox, SMTP) and marked as a test.
+"""`notify test`: sample incidents, told over the real way (outbox, SMTP, posts) and marked as a test.
 
-The samples live in a database of their own in memory, so that no test incident ever stands beside real ones;
-only the finished mail goes to the real outbox.
+Only the finished messages go to the real outbox.
 """
 
-from datetime import datetime, timedelta
-from enum import StrEnum
-from ipaddress import ip_address
+from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlmodel import Session
 
-from core.incident import IncidentKind, Rule, Severity
-from core.lease import Directive, Scope
-from core.provider import EVERY, MICROSOFT
-from core.rate import Rate
-from core.reading import Reading, Source, Status
 from monitor.digest import mail as digest_mail
 from monitor.digest.settings import DigestSettings
-from monitor.incidents.telling import Account, Mailing, Why
-from monitor.notifications.announce import compose
+from monitor.notifications import compose, dispatch, routing, samples
 from monitor.notifications.letter import RenderedMail
+from monitor.notifications.routing import Reader
+from monitor.notifications.samples import Scenario
 from monitor.notifications.settings import NotificationSettings
-from storage import database, incidents, leases, outbox, readings
-from storage.incidents import EventKind, IncidentEvent, NewIncident
-from storage.leases import LeaseChange
-from storage.notices import Notice
+from storage import database, outbox
 from storage.outbox import OutboxMail
 
 WORDS = "You asked for it with tidegate notify test. The incident is made up; nothing was changed."
-_IP = ip_address("203.0.113.7")
-_ZONE = "zen.spamhaus.org"
-
-
-class Scenario(StrEnum):
-    """Which mail is rehearsed."""
-
-    LISTED = "listed"
-    THROTTLED = "throttled"
-    RESOLVED = "resolved"
-    DIGEST = "digest"
+KIND = "test"
 
 
 def rehearse(
@@ -48,115 +27,45 @@ def rehearse(
     now: datetime,
     notifications: NotificationSettings,
     digest: DigestSettings,
-) -> RenderedMail:
-    """Put one test mail per recipient into the real outbox; what was put. The sender takes it from there."""
-    mail = sample(scenario, now, notifications, digest)
-    readers = (
-        [one.address for one in digest_mail.readers(digest, notifications)]
+) -> None:
+    """Put a test message for every reader and channel into the real outbox, for the sender."""
+    rows = (
+        _digests(now, notifications, digest)
         if scenario is Scenario.DIGEST
-        else notifications.recipients
+        else _bulletins(scenario, now, notifications)
     )
     with database.session(engine) as session:
-        for recipient in readers:
-            row = OutboxMail(
-                idempotency_key=f"test:{scenario.value}:{now.isoformat()}:{recipient}",
-                kind="test",
-                recipients=(recipient,),
-                subject=mail.subject,
-                mime=mail.mime,
-                created_at=now,
-            )
-            outbox.put(session, row)
-    return mail
+        for row in rows:
+            key = f"test:{scenario.value}:{now.isoformat()}:{row.channel}:{row.recipients[0]}"
+            outbox.put(session, row.model_copy(update={"idempotency_key": key, "kind": KIND}))
 
 
 def sample(
     scenario: Scenario, now: datetime, notifications: NotificationSettings, digest: DigestSettings
 ) -> RenderedMail:
-    """The mail itself."""
-    memory = database.open_database("sqlite://")
-    try:
-        database.upgrade(memory)
-        with database.session(memory) as session:
-            mailing = _story(session, scenario, now)
-            if scenario is Scenario.DIGEST:
-                return digest_mail.digest(session, now, digest, notifications, test=WORDS)
-            return compose(session, mailing, now, notifications, test=WORDS)
-    finally:
-        memory.dispose()
+    """The mail alone, for the first reader."""
+    with samples.stage(scenario, now) as (session, mailing):
+        if scenario is Scenario.DIGEST:
+            return digest_mail.digest(session, now, digest, notifications, test=WORDS)
+        reader = next(iter(routing.mail_readers(notifications))).address
+        return compose.draft(session, mailing, now, notifications, test=WORDS).to(reader)
 
 
-def _story(session: Session, scenario: Scenario, now: datetime) -> Mailing:
-    opened = now - (timedelta(days=6) if scenario is Scenario.DIGEST else timedelta(hours=8))
-    _answers(session, opened, now, over=scenario in {Scenario.RESOLVED, Scenario.DIGEST})
-    incident = incidents.open_incident(session, _listing(opened))
-    why = Why.NEW
-    if scenario is not Scenario.LISTED:
-        leases.record_change(session, _cut(incident.label, opened + timedelta(minutes=1)))
-        text = "203.0.113.7 to Microsoft: 1200/h to 300/h"
-        acted = IncidentEvent(
-            number=incident.number, at=opened + timedelta(minutes=1), kind=EventKind.ACTION, text=text
-        )
-        incidents.append_event(session, acted)
-    if scenario in {Scenario.RESOLVED, Scenario.DIGEST}:
-        ended = now - timedelta(minutes=2) if scenario is Scenario.RESOLVED else opened + timedelta(hours=20)
-        incident = incidents.resolve_incident(session, incident.number, ended, "no longer listed")
-        why = Why.RESOLVED
-    lines = tuple(incidents.events(session, incident.number))
-    account = Account(incident, Notice(incident=incident.number, lead=incident.number), lines)
-    return Mailing(account, (account,), why)
+def _bulletins(scenario: Scenario, now: datetime, settings: NotificationSettings) -> list[OutboxMail]:
+    always = (Reader(name, name, settings.time_zone) for name in settings.channels.alertmanager)
+    found: list[OutboxMail] = []
+    with samples.stage(scenario, now) as (session, mailing):
+        for reader in [*routing.everybody(settings), *always]:
+            draft = compose.draft(session, mailing, now, settings.in_zone(reader.zone), test=WORDS)
+            found.append(dispatch.row(KIND, draft, reader, now))
+    return found
 
 
-def _answers(session: Session, opened: datetime, now: datetime, *, over: bool) -> None:
-    def answer(at: datetime, status: Status, detail: str) -> Reading:
-        return Reading(
-            ip=_IP, source=Source.DNSBL, metric=_ZONE, period_start=at, period_end=at, observed_at=at,
-            status=status, detail=detail, evidence={"zone_name": "Spamhaus ZEN"},
-        )  # fmt: skip
-
-    readings.record(session, answer(opened - timedelta(hours=1), Status.GOOD, "not listed"))
-    readings.record(session, answer(opened, Status.BAD, "listed: SBL [127.0.0.2]"))
-    if over:
-        readings.record(session, answer(now - timedelta(minutes=2), Status.GOOD, "not listed"))
-
-
-def _listing(opened: datetime) -> NewIncident:
-    return NewIncident(
-        fingerprint=f"test:{_IP}:{Rule.DNSBL_LISTED}:{_ZONE}",
-        kind=IncidentKind.IP,
-        ip=_IP,
-        source=Source.DNSBL,
-        metric=_ZONE,
-        rule=Rule.DNSBL_LISTED,
-        severity=Severity.CRITICAL,
-        tier=1,
-        provider=EVERY,
-        title=f"{_IP} listed on Spamhaus ZEN (SBL)",
-        summary="Spamhaus ZEN (SBL) says listed: SBL [127.0.0.2]",
-        evidence={
-            "zone": _ZONE,
-            "answer": ["127.0.0.2"],
-            "codes": {"127.0.0.2": "SBL"},
-            "reason": "https://check.spamhaus.org/query/ip/203.0.113.7",
-            "delist_url": "https://check.spamhaus.org/",
-        },
-        evidence_end=opened,
-        opened_at=opened,
-    )
-
-
-def _cut(label: str, at: datetime) -> LeaseChange:
-    return LeaseChange(
-        lease_key="test:203.0.113.7:microsoft",
-        scope=Scope(source_ip=_IP, provider=MICROSOFT),
-        directive=Directive.SOURCE_IP_MAX_MSG_RATE,
-        before=Rate.parse("1200/h"),
-        after=Rate.parse("300/h"),
-        rule="dnsbl-listed",
-        reason="a listing on a tier 1 list caps the rate until it ends",
-        evidence=(label,),
-        actor="controller",
-        at=at,
-        mode="enforce",
-        undo='tidegate release test:203.0.113.7:microsoft --reason "…"',
-    )
+def _digests(now: datetime, notifications: NotificationSettings, digest: DigestSettings) -> list[OutboxMail]:
+    with samples.stage(Scenario.DIGEST, now) as (session, _):
+        return [
+            digest_mail.row(
+                digest_mail.digest(session, now, digest, notifications, reader=one, test=WORDS), one, now
+            )
+            for one in digest_mail.readers(digest, notifications)
+        ]

@@ -10,11 +10,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from core.incident import Severity
+from monitor.notifications import chart_png
 from monitor.notifications.views import IncidentView, PlanView, Row
 from monitor.notifications.wording import SEVERITY_WORDS
 
 WIDTH = 76
 """Columns of the text part: fits 78 with a quoting mark (RFC 5322 section 2.1.1 asks for 78)."""
+
+CHART = "signal-and-limit"
+"""The Content-ID of an incident's chart."""
 
 _URL = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 _TONES = {Severity.INFO: "unknown", Severity.WARNING: "warn", Severity.CRITICAL: "bad"}
@@ -32,7 +36,13 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(
-        wrap=wrap, hang=hang, linked=linked, rows_as_text=rows_as_text, columns=columns, command=command
+        together=together,
+        wrap=wrap,
+        hang=hang,
+        linked=linked,
+        rows_as_text=rows_as_text,
+        columns=columns,
+        command=command,
     )
     return made
 
@@ -48,6 +58,8 @@ def incident(view: IncidentView, subject: str, footer: str) -> tuple[str, str]:
         "tones": _TONES,
         "preheader": f"{view.badge}. {view.consequence or view.elsewhere}",
         "test": view.test,
+        "chart": CHART,
+        "chart_height": chart_png.height_of(view.chart) // 2 if view.chart else 0,
     }
     return both("incident", facts)
 
@@ -105,6 +117,11 @@ def linked(text: str) -> Markup:
         parts += [escape(text[last : match.start()]), Markup('<a href="{0}">{0}</a>').format(url)]
         last = match.end()
     return Markup("").join([*parts, escape(text[last:])])
+
+
+def together(text: str) -> str:
+    """A number stays on one line with its unit; only a bracket may begin a new one."""
+    return re.sub(r" (?!\()", "\u00a0", text)
 
 
 def rows_as_text(rows: Sequence[Row]) -> str:

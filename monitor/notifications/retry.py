@@ -1,9 +1,10 @@
-"""What becomes of a mail after an attempt failed. Pure."""
+"""What becomes of a message after an attempt failed. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from monitor.notifications import wording
 from monitor.notifications.settings import NotificationSettings
 
 
@@ -11,7 +12,8 @@ class Blame(StrEnum):
     """Why the attempt failed, as far as it matters for the next one."""
 
     PASSING = "the host could not take it now"
-    REFUSED = "the host refuses this recipient or this mail for good"
+    REFUSED = "the other side refuses this message for good"
+    UNKNOWN = "nobody carries it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,19 @@ class GiveUp:
 
 
 def after_failure(
-    attempts: int, blame: Blame, now: datetime, settings: NotificationSettings
+    attempts: int,
+    blame: Blame,
+    now: datetime,
+    settings: NotificationSettings,
+    at_least: timedelta = timedelta(0),
 ) -> Retry | GiveUp:
-    """Decide; `attempts` counts the one that failed. The wait doubles up to the longest one."""
-    if blame is Blame.REFUSED:
+    """Decide; `attempts` counts the one that failed. The wait doubles up to the longest one.
+
+    `at_least` is the wait that the other side asked for.
+    """
+    if blame is not Blame.PASSING:
         return GiveUp(blame.value)
     if attempts >= settings.attempts:
-        return GiveUp(f"given up after {attempts} attempts")
+        return GiveUp(f"given up after {wording.count(attempts, 'attempt')}")
     wait = settings.retry_first * 2 ** min(attempts - 1, 20)
-    return Retry(now + min(wait, settings.retry_longest))
+    return Retry(now + max(min(wait, settings.retry_longest), at_least))

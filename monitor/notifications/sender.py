@@ -1,28 +1,39 @@
-"""Carries mails from the outbox to the SMTP host.
+"""Carries messages from the outbox to whoever takes them.
 
-At least once: a crash between the host's 250 and our mark sends the same bytes again, with the same
-Message-ID, which is how a reader's client can tell (reference: control.md 4.2).
+At least once: a crash between the other side's 250 and our mark sends the same bytes again, with the same
+Message-ID or key, which is how a reader's client can tell (reference: control.md 4.2).
 """
 
 import asyncio
+import itertools
 import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 
-import aiosmtplib
 from sqlalchemy import Engine
 
 from core.clock import Clock
 from core.text import printable
+from monitor.notifications.channels.couriers import couriers
+from monitor.notifications.courier import Courier, Postponed, Refused
 from monitor.notifications.retry import Blame, GiveUp, Retry, after_failure
-from monitor.notifications.settings import NotificationSettings, SmtpSettings, StartTls
+from monitor.notifications.settings import NotificationSettings
 from storage import database, outbox
 from storage.outbox import ClaimedMail
 
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):  # noqa: N818 - reads as what happened
-    """The host refused the mail for good (5xx to RCPT or DATA)."""
+class Fate(StrEnum):
+    """What became of one message in one round."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    DEAD = "dead"
+    LEFT = "its claim ran out before its turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,68 +45,28 @@ class Delivered:
     dead: int = 0
 
 
-class SmtpCourier:
-    """One SMTP hand-over per mail; network time-outs run in real seconds."""
-
-    def __init__(self, settings: SmtpSettings, sender: str) -> None:
-        self._settings = settings
-        self._sender = sender
-
-    async def carry(self, mime: bytes, recipients: tuple[str, ...]) -> None:
-        """Hand a mail over. Raises Refused, aiosmtplib.SMTPException or OSError."""
-        try:
-            async with dial(self._settings, self._sender) as host:
-                await host.sendmail(self._sender, list(recipients), mime)
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            if all(each.code >= 500 for each in error.recipients):
-                raise Refused(str(error.recipients[0])) from error
-            raise
-        except aiosmtplib.SMTPDataError as error:
-            if error.code >= 500:
-                raise Refused(str(error)) from error
-            raise
-
-
-_START_TLS = {
-    StartTls.AUTO: None,
-    StartTls.REQUIRED: True,
-    StartTls.IMPLICIT: False,
-    StartTls.NEVER: False,
-}
-
-
-def dial(settings: SmtpSettings, sender: str) -> aiosmtplib.SMTP:
-    """A connection to the host that takes our mail, open while its context is: greeted, in TLS, logged in."""
-    return aiosmtplib.SMTP(
-        hostname=settings.host,
-        port=settings.port,
-        username=settings.username or None,
-        password=settings.password.get_secret_value() if settings.username else None,
-        use_tls=settings.starttls is StartTls.IMPLICIT,
-        start_tls=_START_TLS[settings.starttls],
-        # taking TLS where it is offered beats none at all, whoever signed the certificate (RFC 7435);
-        # a password goes to nobody unproven
-        validate_certs=settings.starttls is not StartTls.AUTO or bool(settings.username),
-        local_hostname=sender.rpartition("@")[2],
-        timeout=settings.timeout.total_seconds(),
-    )
-
-
 class Sender:
-    """The outbox's doer: claims, hands over, marks."""
+    """The outbox's doer: claims, hands over, marks. A slow channel keeps no other waiting."""
 
-    def __init__(self, engine: Engine, clock: Clock, settings: NotificationSettings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        settings: NotificationSettings,
+        by_channel: Mapping[str, Courier] | None = None,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._settings = settings
-        self._courier = SmtpCourier(settings.smtp, settings.envelope_sender)
+        self._couriers = by_channel or couriers(settings, clock)
 
     async def deliver(self, limit: int = 20) -> Delivered:
-        """Send what is due now, oldest first. Never raises for what the host did."""
+        """Send what is due now, oldest first. Never raises for what the other side did."""
         with database.session(self._engine) as session:
             claimed = outbox.claim(session, self._clock.now(), self._settings.claim_for, limit)
-        done = [await self._carry(mail) for mail in claimed]
-        return Delivered(done.count("sent"), done.count("failed"), done.count("dead"))
+        rounds = await asyncio.gather(*(self._carry_all(mine) for mine in _by_channel(claimed)))
+        fates = Counter(itertools.chain.from_iterable(rounds))
+        return Delivered(fates[Fate.SENT], fates[Fate.FAILED], fates[Fate.DEAD])
 
     async def run(self, every: float = 5.0) -> None:
         """Deliver for ever, every so many seconds of the clock, until cancelled."""
@@ -107,30 +78,57 @@ class Sender:
                 raise asyncio.CancelledError
             await self._clock.sleep(every)
 
-    async def _carry(self, mail: ClaimedMail) -> str:
-        try:
-            await self._courier.carry(mail.mime, mail.recipients)
-        except Refused as refusal:
-            return self._failed(mail, Blame.REFUSED, str(refusal))
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            return self._failed(mail, Blame.PASSING, f"{type(error).__name__}: {error}")
-        with database.session(self._engine) as session:
-            outbox.mark_sent(session, mail, self._clock.now())
-        log.info("mail sent: %s", mail.subject, extra={"event": "mail.sent", "attempts": mail.attempts})
-        return "sent"
+    async def _carry_all(self, messages: Iterable[ClaimedMail]) -> list[Fate]:
+        return [await self._carry(message) for message in messages]
 
-    def _failed(self, mail: ClaimedMail, blame: Blame, said: str) -> str:
+    async def _carry(self, message: ClaimedMail) -> Fate:
+        if message.leased_until is not None and self._clock.now() >= message.leased_until:
+            return Fate.LEFT  # another sender may have it by now
+        courier = self._couriers.get(message.channel)
+        if courier is None:
+            return self._failed(message, Blame.UNKNOWN, f"the configuration has no channel {message.channel}")
+        try:
+            await courier.carry(message)
+        except Refused as refusal:
+            return self._failed(message, Blame.REFUSED, str(refusal))
+        except Postponed as delay:
+            return self._failed(message, Blame.PASSING, str(delay), delay.wait)
+        except Exception as error:  # noqa: BLE001 - one channel's fault must not stop the others
+            return self._failed(message, Blame.PASSING, f"{type(error).__name__}: {error}")
+        with database.session(self._engine) as session:
+            outbox.mark_sent(session, message, self._clock.now())
+        log.info("sent to %s: %s", _whom(message), message.subject,
+                 extra={"event": "notification.sent", "attempts": message.attempts})  # fmt: skip
+        return Fate.SENT
+
+    def _failed(self, message: ClaimedMail, blame: Blame, said: str, wait: timedelta = timedelta(0)) -> Fate:
         now, error = self._clock.now(), printable(said, 300)
-        verdict = after_failure(mail.attempts, blame, now, self._settings)
+        verdict = after_failure(message.attempts, blame, now, self._settings, wait)
         with database.session(self._engine) as session:
             match verdict:
                 case Retry(at):
-                    outbox.mark_failed(session, mail, at, error)
-                    log.warning("mail not sent, will try again: %s (%s)", mail.subject, error,
-                                extra={"event": "mail.failed", "attempts": mail.attempts})  # fmt: skip
-                    return "failed"
+                    outbox.mark_failed(session, message, at, error)
+                    log.warning(
+                        "not sent to %s, will try again: %s (%s)",
+                        _whom(message),
+                        message.subject,
+                        error,
+                        extra={"event": "notification.failed", "attempts": message.attempts},
+                    )
+                    return Fate.FAILED
                 case GiveUp(reason):
-                    outbox.mark_dead(session, mail, now, f"{reason}: {error}")
-                    log.error("mail given up: %s (%s: %s)", mail.subject, reason, error,
-                              extra={"event": "mail.dead", "attempts": mail.attempts})  # fmt: skip
-                    return "dead"
+                    outbox.mark_dead(session, message, now, f"{reason}: {error}")
+                    log.error("given up on %s: %s (%s: %s)", _whom(message), message.subject, reason, error,
+                              extra={"event": "notification.dead", "attempts": message.attempts})  # fmt: skip
+                    return Fate.DEAD
+
+
+def _by_channel(messages: Iterable[ClaimedMail]) -> list[list[ClaimedMail]]:
+    groups: dict[str, list[ClaimedMail]] = {}
+    for message in messages:
+        groups.setdefault(message.channel, []).append(message)
+    return list(groups.values())
+
+
+def _whom(message: ClaimedMail) -> str:
+    return ", ".join(message.recipients)

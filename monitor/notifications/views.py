@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from core.incident import Severity
 from core.reading import Status
+from monitor.notifications.chart import Chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class IncidentView:
     summary: str
     news: tuple[tuple[str, str], ...]
     members: tuple[Member, ...]
+    left_out: int
     rows: tuple[Row, ...]
     collapsed: str
     deeds: tuple[Deed, ...]
@@ -98,6 +100,7 @@ class IncidentView:
     link: str = ""
     resolution: Resolution | None = None
     also_open: tuple[str, ...] = ()
+    chart: Chart | None = None
     test: str = ""
 
 

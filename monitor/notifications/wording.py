@@ -20,6 +20,11 @@ def moment(at: datetime, zone: ZoneInfo) -> str:
     return plain if not local.utcoffset() else f"{plain} ({at:%H:%M}Z)"
 
 
+def tick(at: datetime, zone: ZoneInfo) -> str:
+    """`23 Nov 14:05`: a moment where its zone is known."""
+    return f"{at.astimezone(zone):%-d %b %H:%M}"
+
+
 def span(duration: timedelta) -> str:
     """`6h 12min`, `3d 4h`, `under a minute`: the two largest units."""
     minutes = int(duration.total_seconds()) // 60

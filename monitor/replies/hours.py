@@ -7,7 +7,6 @@ of the mail they complain about. What is the same is not said again, so that his
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from core.address import IpAddress
@@ -15,20 +14,12 @@ from core.proportion import wilson_lower
 from core.reading import Quality, Reading, Source, Status
 from core.statistics import ScopeMinute
 from core.text import printable
+from monitor.detection.counts import Count
 from monitor.replies.settings import ReplySettings
 
 _HOUR: Final = timedelta(hours=1)
 _REMEMBERED: Final = timedelta(hours=50)
 """The engine tells of 48 hours at most."""
-
-
-class Count(StrEnum):
-    """What is counted; the second half of a series' metric, after the provider."""
-
-    DEFERRALS = "reputation-deferrals"
-    BLOCKS = "blocks"
-    BOUNCES = "hard-bounces"
-    COMPLAINTS = "complaints"
 
 
 @dataclass(slots=True)

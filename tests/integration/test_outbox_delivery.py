@@ -10,9 +10,11 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from core.clock import ManualClock
-from monitor.notifications.rehearsal import Scenario, rehearse
-from monitor.notifications.sender import Delivered, Sender, SmtpCourier
+from monitor.notifications.rehearsal import rehearse
+from monitor.notifications.samples import Scenario
+from monitor.notifications.sender import Delivered, Sender
 from monitor.notifications.settings import NotificationSettings, SmtpSettings, StartTls
+from monitor.notifications.smtp import SmtpCourier
 from storage import database, outbox
 from storage.outbox import ClaimedMail, OutboxMail
 from tests.unit.monitor.watching import (
@@ -160,7 +162,7 @@ async def test_a_crash_between_250_and_the_mark_repeats_the_same_message_id(
         with database.session(monitor.engine) as session:
             [claimed] = outbox.claim(session, monitor.clock.now(), settings.claim_for)
         assert isinstance(claimed, ClaimedMail)
-        await SmtpCourier(settings.smtp, "a@b").carry(claimed.mime, claimed.recipients)
+        await SmtpCourier(settings.smtp, "a@b").carry(claimed)
         # here the process dies: nothing is marked
         sender = sender_of(monitor, settings)
         assert await sender.deliver() == Delivered(), "the dead one's claim holds"

@@ -3,10 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from monitor.collectors.settings import ResolverClient
 from tests.integration.scripted_dns import ScriptedDns, serving
+from tidegate import spot_check
 from tidegate.cli import run
 
 IP, OTHER = "203.0.113.7", "203.0.113.8"
@@ -38,6 +41,14 @@ def listing(dns: ScriptedDns) -> None:
 def refusing(dns: ScriptedDns) -> None:
     dns.suffixes = {ZEN: ("127.255.255.254",), "score.senderscore.com": ("127.255.255.255",)}
     dns.healthy(COP)
+
+
+def test_another_resolver_is_asked_by_the_client_that_is_configured(tmp_path: Path) -> None:
+    config = tmp_path / "tidegate.yaml"
+    config.write_text("monitor: {resolver: {client: aiodns, tries: 4, nameservers: [192.0.2.53]}}\n")
+    asked = spot_check.settings(str(config), ["127.0.0.1:5353"], []).resolver
+    assert (asked.client, asked.tries) == (ResolverClient.AIODNS, 4)
+    assert [str(server) for server in asked.nameservers] == ["127.0.0.1:5353"]
 
 
 async def test_a_clean_ip_is_clean_with_its_score(capsys: pytest.CaptureFixture[str]) -> None:

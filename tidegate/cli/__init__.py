@@ -11,8 +11,10 @@ import typer
 from core.errors import OperatorError, PeerError, TidegateError
 
 _VALUES = frozenset({"--config", "-c", "--endpoint", "--token", "--token-file"})
-_WITH_VALUE = ("--config=", "--endpoint=", "--token=", "--token-file=")
+_WITH_VALUE = ("--config=", "--endpoint=", "--token=", "--token-file=", "--watch=")
 _FLAGS = frozenset({"--json", "--debug"})
+_WATCH = "--watch"
+_WATCH_EVERY = "2s"
 
 
 def main() -> None:
@@ -24,7 +26,14 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command. Returns the exit code; the meanings are in `tidegate help exit-codes`."""
     from tidegate.cli.app import app  # noqa: PLC0415 - the commands register themselves on import
 
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "1"
+    )  # else it reads every installed package's entry points
     debug = "--debug" in arguments
+    if "_TIDEGATE_COMPLETE" in os.environ:
+        from tidegate.cli import completion  # noqa: PLC0415
+
+        return completion.complete(lambda: app(args=(), standalone_mode=False, prog_name="tidegate"))
     if not debug:
         logging.getLogger().addHandler(logging.NullHandler())  # commands say what matters themselves
     try:
@@ -56,6 +65,8 @@ def hoist(arguments: Sequence[str]) -> list[str]:
             break
         if word in _FLAGS or word.startswith(_WITH_VALUE):
             front.append(word)
+        elif word == _WATCH:
+            front.append(f"{_WATCH}={_WATCH_EVERY}")
         elif word in _VALUES and waiting:
             front += [word, waiting.pop(0)]
         else:

@@ -4,15 +4,24 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.invocation import Invocation
+from tidegate.cli.sections import Sections
 
 EVERYWHERE = (
     "Every command also takes --json, --config FILE, --endpoint URL, --token-file FILE and --debug; "
     "see tidegate --help."
 )
 
+
+def examples(*lines: str) -> str:
+    """An epilog: how the command is typed, then what every command takes."""
+    return "\n\n".join(["\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines), EVERYWHERE])
+
+
 app = typer.Typer(
     name="tidegate",
+    cls=Sections,
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
@@ -23,7 +32,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def root(
+def root(  # noqa: PLR0913 - the options of every command
     context: typer.Context,
     *,
     config: Annotated[
@@ -48,12 +57,22 @@ def root(
         typer.Option(help="The token itself; other users see it in ps, so better TIDEGATE_TOKEN or a file."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document with a schema.")] = False,
+    watch: Annotated[
+        str | None,
+        typer.Option(
+            "--watch",
+            metavar="[=DURATION]",
+            help="Show again and again, every 2s or as said; for show and explain.",
+        ),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
     """Watches the reputation of your sending IPs and holds back the one in trouble, where it is."""
-    context.obj = Invocation(config, endpoint, token, token_file, as_json, debug)
+    if watch is not None and context.invoked_subcommand not in {"show", "explain"}:
+        raise UsageError("--watch is for tidegate show … and tidegate explain")
+    context.obj = Invocation(config, endpoint, token, token_file, as_json, debug, watch)
 
 
 # they register their commands, in the order that --help lists them
-from tidegate.cli import processes, show, check, doctor, snds, sources  # noqa: E402, F401, I001
-from tidegate.cli import leases, steering, replaying, mail, configuration, evaluate  # noqa: E402, F401
+from tidegate.cli import processes, show, show_more, top, queue_acts, check, doctor, snds, sources  # noqa: E402, F401, I001
+from tidegate.cli import leases, incidents, steering, replaying, mail, init, configuration, evaluate  # noqa: E402, F401

@@ -5,12 +5,18 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import invocation
-from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.app import app, examples
 from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.output import emit, emit_json, note
+from tidegate.cli.progress import progress
 
 
-@app.command(epilog=EVERYWHERE)
+@app.command(
+    epilog=examples(
+        "tidegate check 203.0.113.7 203.0.113.8 --resolver 127.0.0.1",
+        "tidegate check 203.0.113.7 --zone bl.spamcop.net --nagios",
+    )
+)
 def check(
     context: typer.Context,
     ips: Annotated[list[str], typer.Argument(metavar="IP…", help="One address or several.")],
@@ -41,7 +47,8 @@ def check(
     except ValueError as error:
         raise UsageError(f"{error}; write it like 203.0.113.7") from None
     settings = spot_check.settings(asked.config, resolver or [], zone or [])
-    found = asyncio.run(spot_check.look(addresses, settings))
+    with progress(f"asking about {len(addresses)} IPs"):
+        found = asyncio.run(spot_check.look(addresses, settings))
     if nagios:
         line, code = check_view.nagios(found)
         emit(line)

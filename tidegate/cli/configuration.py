@@ -66,7 +66,10 @@ def check_config(
         note(f"warning: {warning}")
     config = loaded.config
     sources, lists = len(config.source_ips), len(config.ip_lists)
-    emit(f"{path}: fine; {sources} source IPs in {lists} lists, controller in mode {config.controller.mode}")
+    emit(
+        f"{path}: fine; {sources} source IP{'' if sources == 1 else 's'} in {lists} "
+        f"list{'' if lists == 1 else 's'}, controller in mode {config.controller.mode}"
+    )
     return ExitCode.OK
 
 

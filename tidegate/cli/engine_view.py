@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.limit import LimitChain, LimitTerm
 from core.text import printable
 from tidegate.cli.output import ago, block, moment, read_time, table
+
+if TYPE_CHECKING:
+    from tidegate.cli.invocation import Invocation
 
 
 def status(document: Mapping[str, Any]) -> str:
@@ -23,6 +26,23 @@ def status(document: Mapping[str, Any]) -> str:
     ]
     counts = [(name.replace("_", " "), count) for name, count in document.get("traffic", {}).items()]
     return block([*rows, *counts], indent=0)
+
+
+def nagios(asked: "Invocation") -> int:
+    """The engine for Nagios and Icinga: not there or not ready is CRITICAL, what to look at WARNING."""
+    from tidegate.cli import nagios as plugin  # noqa: PLC0415
+
+    def look() -> plugin.Word:
+        with asked.client() as client:
+            ready, document = client.ready(), client.status()
+        queues = document["queues"]
+        numbers = {name: int(queues[name]) for name in ("recipients", "backoff", "paused")}
+        warnings = [str(text) for text in ready.get("warnings", ())]
+        state = plugin.State.WARNING if warnings else plugin.State.OK
+        said = f"{queues['recipients']} recipients queued, {queues['backoff']} queues in backoff"
+        return state, "; ".join([*warnings, said]), {**numbers, "leases": int(document["leases"])}
+
+    return plugin.say(look, plugin.State.CRITICAL)
 
 
 def leases(found: Sequence[Mapping[str, Any]], now: datetime) -> str:

@@ -26,6 +26,8 @@ class Invocation:
     token_file: str | None = None
     as_json: bool = False
     debug: bool = False
+    watch: str | None = None
+    """How often to show again, as typed; None: once."""
 
     @property
     def config_path(self) -> str:
@@ -37,18 +39,39 @@ class Invocation:
 
         return load(self.config_path)
 
-    def client(self) -> "EngineClient":
-        """A client of the engine: from the options, the environment, or the configuration, in this order."""
+    def client(self, patience: float = 10.0) -> "EngineClient":
+        """A client of the engine: from the options, the environment, or the configuration, in this order.
+
+        `patience` in seconds, for each step of a request.
+        """
         from tidegate.client import EngineClient  # noqa: PLC0415 - keeps --help fast
 
-        endpoint = self.endpoint or os.environ.get("TIDEGATE_ENDPOINT")
+        endpoint = self._endpoint()
         token = self._token()
         if endpoint is None:
-            from tidegate.config import peek  # noqa: PLC0415 - keeps --help fast
+            endpoint, known = self._door()
+            token = token or known
+        return EngineClient(endpoint, token, timeout=patience)
 
-            found = peek.access(self.config_path)
-            endpoint, token = found.endpoint, token or found.token
-        return EngineClient(endpoint, token)
+    @property
+    def finds_the_engine_at_once(self) -> bool:
+        """Whether where it is can be told without reading the whole configuration."""
+        from tidegate.config import door  # noqa: PLC0415 - keeps --help fast
+
+        return self._endpoint() is not None or door.find(self.config_path) is not None
+
+    def _endpoint(self) -> str | None:
+        return self.endpoint or os.environ.get("TIDEGATE_ENDPOINT")
+
+    def _door(self) -> tuple[str, str | None]:
+        from tidegate.config import door  # noqa: PLC0415 - keeps --help fast
+
+        if quickly := door.find(self.config_path):
+            return quickly
+        from tidegate.config import peek  # noqa: PLC0415 - brings every settings model
+
+        found = peek.access(self.config_path)
+        return found.endpoint, found.token
 
     def _token(self) -> str | None:
         if self.token:

@@ -5,11 +5,18 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import invocation
-from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.app import app, examples
+from tidegate.cli.completion import ips, providers
+from tidegate.cli.completion import leases as keys
 
-Ip = Annotated[str, typer.Argument(metavar="IP")]
-Provider = Annotated[str | None, typer.Argument(metavar="[PROVIDER]", help="Left out: every provider.")]
-ProviderOption = Annotated[str | None, typer.Option("--provider", help="The same as PROVIDER.")]
+Ip = Annotated[str, typer.Argument(metavar="IP", autocompletion=ips)]
+Provider = Annotated[
+    str | None,
+    typer.Argument(metavar="[PROVIDER]", help="Left out: every provider.", autocompletion=providers),
+]
+ProviderOption = Annotated[
+    str | None, typer.Option("--provider", help="The same as PROVIDER.", autocompletion=providers)
+]
 Reason = Annotated[
     str, typer.Option("--reason", help="Why; kept in the audit and shown wherever the limit is.")
 ]
@@ -17,7 +24,9 @@ For = Annotated[str, typer.Option("--for", metavar="DURATION", help="For how lon
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 
 
-@app.command(epilog=EVERYWHERE)
+@app.command(
+    epilog=examples('tidegate pin 203.0.113.7 microsoft --rate 2000/h --for 2h --reason "invoice run"')
+)
 def pin(  # noqa: PLR0913 - options of a command
     context: typer.Context,
     *,
@@ -36,11 +45,18 @@ def pin(  # noqa: PLR0913 - options of a command
     hand.pin(invocation.of(context), wish, dry_run=dry_run)
 
 
-@app.command(epilog=EVERYWHERE)
+@app.command(
+    epilog=examples(
+        'tidegate release 203.0.113.7 microsoft --reason "delisted" --dry-run',
+        'tidegate release auto:203.0.113.7:microsoft:source-ip-max-msg-rate --reason "delisted"',
+    )
+)
 def release(
     context: typer.Context,
     *,
-    target: Annotated[str, typer.Argument(metavar="KEY|IP", help="A lease's key, or an IP.")],
+    target: Annotated[
+        str, typer.Argument(metavar="KEY|IP", help="A lease's key, or an IP.", autocompletion=keys)
+    ],
     where: Provider = None,
     provider: ProviderOption = None,
     reason: Reason,

@@ -8,7 +8,8 @@ from core.clock import Clock, SystemClock
 from core.errors import OperatorError
 from monitor.digest import mail as digest_mail
 from monitor.digest.week import Week, parse_week
-from monitor.notifications import rehearsal
+from monitor.notifications import rehearsal, routing
+from monitor.notifications.samples import Scenario
 from monitor.notifications.sender import Sender
 from monitor.settings import MonitorSettings
 from storage import database, outbox
@@ -30,8 +31,8 @@ def show_digest(asked: Invocation, week: str | None, *, html: bool) -> None:
     if asked.as_json:
         emit(digest_mail.as_json(said))
         return
-    as_html, as_text = digest_mail.shown(said, said.title)
-    emit((as_html if html else as_text).rstrip("\n"))
+    text = digest_mail.page(said) if html else digest_mail.shown(said, said.title)[1]
+    emit(text.rstrip("\n"))
 
 
 def send_digest(asked: Invocation) -> int:
@@ -53,13 +54,18 @@ def send_digest(asked: Invocation) -> int:
 def rehearse(asked: Invocation, scenario: str) -> int:
     """Send a test mail to every recipient. Exit code 1 when one did not go out."""
     try:
-        wanted = rehearsal.Scenario(scenario)
+        wanted = Scenario(scenario)
     except ValueError:
-        known = ", ".join(rehearsal.Scenario)
+        known = ", ".join(Scenario)
         raise UsageError(f"there is no scenario {scenario!r}; write one of {known}") from None
     engine, clock, settings = _open(asked)
-    if not settings.notifications.recipients and wanted is not rehearsal.Scenario.DIGEST:
-        raise OperatorError("nobody is told about incidents: add recipients under monitor.notifications")
+    nobody = (
+        not routing.everybody(settings.notifications) and not settings.notifications.channels.alertmanager
+    )
+    if nobody and wanted is not Scenario.DIGEST:
+        raise OperatorError(
+            "nobody is told about incidents: add recipients or routes under monitor.notifications"
+        )
     now = clock.now()
     rehearsal.rehearse(engine, wanted, now, settings.notifications, settings.digest)
     return _deliver(asked, engine, clock, settings, f"test:{wanted.value}:{now.isoformat()}:")
@@ -74,10 +80,12 @@ def _deliver(asked: Invocation, engine: Engine, clock: Clock, settings: MonitorS
         ]
         emit_json({"schema": "mails/v1", "mails": told})
     else:
-        rows = [(", ".join(m.recipients), m.state, m.last_error or m.subject) for m in mails]
         host = settings.notifications.smtp
-        emit(table(("recipient", "state", "subject or error"), rows))
-        emit(f"over {host.host}:{host.port}")
+        way = f"{host.host}:{host.port}"
+        rows = [
+            (", ".join(m.recipients), m.channel or way, m.state, m.last_error or m.subject) for m in mails
+        ]
+        emit(table(("to", "over", "state", "subject or error"), rows))
     return ExitCode.FAILED if unsent else ExitCode.OK
 
 

@@ -1,4 +1,4 @@
-"""`digest`, `notify test`."""
+"""`digest`, `notify test`, `notify outbox`, `notify retry`."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from tidegate.cli import invocation
 from tidegate.cli.app import EVERYWHERE, app
 from tidegate.cli.exit_codes import UsageError
 
-notify = typer.Typer(no_args_is_help=True, help="Mail about incidents.", epilog=EVERYWHERE)
+notify = typer.Typer(no_args_is_help=True, help="Messages about incidents.", epilog=EVERYWHERE)
 app.add_typer(notify, name="notify")
 
 
@@ -45,10 +45,37 @@ def digest(
 def notify_test(
     context: typer.Context,
     scenario: Annotated[
-        str, typer.Option(metavar="listed|throttled|resolved|digest", help="Which mail is rehearsed.")
+        str, typer.Option(metavar="listed|throttled|resolved|digest", help="Which story is rehearsed.")
     ] = "listed",
 ) -> int:
-    """Send a mail about a made-up incident over the real path."""
+    """Tell every reader and channel about a made-up incident, over the real path."""
     from tidegate.cli import letters  # noqa: PLC0415 - keeps --help fast
 
     return letters.rehearse(invocation.of(context), scenario)
+
+
+@notify.command("outbox", epilog=EVERYWHERE)
+def notify_outbox(context: typer.Context) -> int:
+    """Show messages that were given up or have not gone out yet; exit code 10 when one was given up."""
+    from tidegate.cli import outbox_view  # noqa: PLC0415 - keeps --help fast
+
+    return outbox_view.show(invocation.of(context))
+
+
+@notify.command("retry", epilog=EVERYWHERE)
+def notify_retry(
+    context: typer.Context,
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[NO.]...", help="From notify outbox.")
+    ] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Every message that was given up.")
+    ] = False,
+) -> int:
+    """Try messages that were given up again."""
+    from tidegate.cli import outbox_view  # noqa: PLC0415 - keeps --help fast
+
+    if bool(numbers) is everything:
+        raise UsageError("give the numbers of messages, or --everything")
+    return outbox_view.retry(invocation.of(context), numbers or [], everything=everything)

@@ -14,6 +14,7 @@ _DOES = {
     "mode": "is in mode {value} on {where}",
     "stop": "is switched off",
     "silence": "no mail about {subject} on {where}",
+    "acknowledge": "no reminders of {subject}: {author} looks after it",
     "guard": "asks: {subject} {reason}",
     "approve": "believes {subject} whatever it names",
 }
@@ -27,9 +28,7 @@ def text(document: Mapping[str, Any]) -> str:
     now = read_time(document["now"])
     lines = []
     for order in found:
-        lines.append(
-            f"{order['id']:>4}  the controller {does(order)}".replace("controller no mail", "no mail")
-        )
+        lines.append(f"{order['id']:>4}  the controller {does(order)}".replace("the controller no ", "no "))
         until = read_time(order["expires_at"])
         rows = [
             (

@@ -4,14 +4,15 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli import invocation
-from tidegate.cli.app import EVERYWHERE, app
-from tidegate.cli.exit_codes import ExitCode
+from tidegate.cli import invocation, run
+from tidegate.cli.app import EVERYWHERE, app, examples
+from tidegate.cli.completion import VARIABLE
+from tidegate.cli.exit_codes import ExitCode, UsageError
 from tidegate.cli.output import emit, emit_json, table
 
 
-@app.command(epilog=EVERYWHERE)
-def run(context: typer.Context) -> int:
+@app.command("run", epilog=EVERYWHERE)
+def run_both(context: typer.Context) -> int:
     """Run engine and watch, and supervise both."""
     from tidegate.supervisor import supervise  # noqa: PLC0415
 
@@ -60,14 +61,31 @@ def version(context: typer.Context) -> None:
         emit(f"tidegate {found['version']} (Python {found['python']})")
 
 
-@app.command("help", epilog=EVERYWHERE)
+@app.command(
+    epilog=examples(
+        "tidegate completion bash > ~/.local/share/bash-completion/completions/tidegate",
+        'tidegate completion zsh > "${fpath[1]}/_tidegate"',
+        "tidegate completion fish > ~/.config/fish/completions/tidegate.fish",
+    )
+)
+def completion(shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish")]) -> None:
+    """Print what completes commands, queues, IPs, providers and leases in a shell."""
+    from typer._completion_shared import get_completion_script  # noqa: PLC0415 - no public way
+
+    if shell not in {"bash", "zsh", "fish"}:
+        raise UsageError(f"{shell!r} is none of bash, zsh, fish")
+    emit(get_completion_script(prog_name="tidegate", complete_var=VARIABLE, shell=shell))
+
+
+@app.command("help", epilog=examples("tidegate help exit-codes", "tidegate help show queues"))
 def explain_topic(
-    context: typer.Context, topic: Annotated[str, typer.Argument(help="exit-codes")] = "exit-codes"
+    context: typer.Context,
+    topic: Annotated[list[str] | None, typer.Argument(metavar="[exit-codes|COMMAND…]")] = None,
 ) -> int:
-    """Explain a topic: exit-codes."""
-    if topic != "exit-codes":
-        typer.echo(f"tidegate: no such topic {topic!r}; there is exit-codes", err=True)
-        return ExitCode.NOT_FOUND
+    """Explain the exit codes, or a command."""
+    words = topic or ["exit-codes"]
+    if words != ["exit-codes"]:
+        return run([*words, "--help"])
     if invocation.of(context).as_json:
         emit_json({"schema": "exit-codes/v1", "codes": {str(int(c)): c.meaning for c in ExitCode}})
     else:

@@ -4,12 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from core.clock import SystemClock
-from core.limit import LimitChain
 from core.text import printable
-from tidegate.cli.engine_view import chains
 from tidegate.cli.output import block, clock_time, moment, read_time, table
 
 if TYPE_CHECKING:
@@ -18,13 +13,17 @@ if TYPE_CHECKING:
 Queue = Mapping[str, Any]
 
 _HEADERS = ("queue", "#rcpt", "kbytes", "conn", "st", "retry", "last error")
-_CHAINS = TypeAdapter(tuple[LimitChain, ...])
 _MOST = 100_000
 
 
 def now_of(client: "EngineClient") -> datetime:
     """The engine's time, which a rehearsal runs faster than ours."""
-    return read_time(client.status().get("now")) or SystemClock().now()
+    now = read_time(client.status().get("now"))
+    if now is None:
+        from core.clock import SystemClock  # noqa: PLC0415 - brings asyncio
+
+        return SystemClock().now()
+    return now
 
 
 def select(
@@ -137,8 +136,13 @@ def _modes(change: Mapping[str, Any]) -> str:
 
 
 def _limits(queue: Queue, now: datetime) -> str:
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - a listing does without
+
+    from core.limit import LimitChain  # noqa: PLC0415
+    from tidegate.cli.engine_view import chains  # noqa: PLC0415
+
     try:
-        found = _CHAINS.validate_python(queue.get("chains", ()))
+        found = TypeAdapter(tuple[LimitChain, ...]).validate_python(queue.get("chains", ()))
     except ValidationError:
         return ""
     binding = [chain for chain in found if not chain.effective.is_unlimited]

@@ -1,6 +1,7 @@
 """A replay of history: gathered from the records, and as text."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.replay import Replay, ScopeReplay
@@ -8,6 +9,7 @@ from core.duration import format_duration
 from core.errors import NotFoundError
 from core.provider import EVERY
 from core.text import printable
+from monitor.detection.replay import Firing, Turn
 from storage import leases
 from storage.leases import LeaseChange
 from tidegate import replay
@@ -21,7 +23,8 @@ _SHOWN = 12
 
 def gather(asked: Invocation, since: str, ip: str | None) -> dict[str, Any]:
     """The replay as JSON values. Raises NotFoundError when nothing was recorded."""
-    found = peek.sections(asked.config_path, "controller", "engine", "monitor")
+    found = peek.sections(asked.config_path, "controller", "engine", "monitor", "ip_lists")
+    fleet = sum(len(listed) for listed in found["ip_lists"].values())
     rules = replay.Rules(found["controller"], found["monitor"].detection, found["engine"])
     kept = orders.records(asked)
     begin = kept.now - hand.duration(since)
@@ -33,10 +36,11 @@ def gather(asked: Invocation, since: str, ip: str | None) -> dict[str, Any]:
         raise NotFoundError(
             f"nothing is recorded{f' about {ip}' if ip else ''} since {begin:%d %b %Y %H:%M} UTC"
         )
-    return _document(replay.what_if(history, begin, kept.now, rules), really)
+    fired = replay.fired(history, begin, rules, fleet)
+    return _document(replay.what_if(history, begin, kept.now, rules), really, fired)
 
 
-def _document(done: Replay, really: list[LeaseChange]) -> dict[str, Any]:
+def _document(done: Replay, really: list[LeaseChange], fired: list[Firing]) -> dict[str, Any]:
     return {
         "schema": "replay/v1",
         "begin": done.begin.isoformat(),
@@ -46,7 +50,21 @@ def _document(done: Replay, really: list[LeaseChange]) -> dict[str, Any]:
         "held": done.held,
         "withheld": sorted(map(str, done.withheld)),
         "really": {mode: sum(c.mode == mode for c in really) for mode in ("enforce", "advise", "observe")},
+        "fired": [_firing(one) for one in fired],
         "scopes": [_scope(one) for one in done.scopes],
+    }
+
+
+def _firing(one: Firing) -> dict[str, Any]:
+    found = one.finding
+    return {
+        "at": one.at.isoformat(),
+        "turn": str(one.turn),
+        "rule": str(found.rule),
+        "severity": str(found.severity),
+        "source_ip": str(found.ip) if found.ip else None,
+        "title": found.title,
+        "summary": found.summary,
     }
 
 
@@ -79,7 +97,19 @@ def text(document: Mapping[str, Any]) -> str:
     span = f"{begin:%d %b %Y %H:%M} to {end:%d %b %Y %H:%M} UTC" if begin and end else ""
     head = f"Replay of {span}, hour by hour, with the settings of today. Nothing is changed by it."
     paragraphs = [_paragraph(one) for one in document["scopes"]]
-    return "\n\n".join([head, *paragraphs, _sum(document)])
+    return "\n\n".join([head, _fired(document["fired"]), *paragraphs, _sum(document)])
+
+
+def _fired(turns: Sequence[Mapping[str, Any]]) -> str:
+    """The first that would have fired, and how often each rule did."""
+    begun = [turn for turn in turns if turn["turn"] == Turn.FIRED]
+    if not begun:
+        return "No rule would have fired."
+    rules = Counter(turn["rule"] for turn in begun)
+    head = f"Rules would have fired: {', '.join(f'{rule} {n}×' for rule, n in rules.most_common())}"
+    rows = [(_when(turn["at"]), f"{printable(turn['title'], 120)} ({turn['severity']})") for turn in begun]
+    rest = [f"  and {len(rows) - _SHOWN} more; --json has them all"] if len(rows) > _SHOWN else []
+    return "\n".join([head, block(rows[:_SHOWN]), *rest])
 
 
 def _paragraph(one: Mapping[str, Any]) -> str:

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import invocation
-from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.app import app, examples
 from tidegate.cli.output import emit, emit_json
+from tidegate.cli.progress import progress
 
 
-@app.command(epilog=EVERYWHERE)
+@app.command(epilog=examples("tidegate replay --since 14d", "tidegate replay --since 3d --ip 203.0.113.7"))
 def replay(
     context: typer.Context,
     *,
@@ -25,5 +26,6 @@ def replay(
     from tidegate.cli import replay_view  # noqa: PLC0415 - keeps --help fast
 
     asked = invocation.of(context)
-    document = replay_view.gather(asked, since, ip)
+    with progress("replaying"):
+        document = replay_view.gather(asked, since, ip)
     emit_json(document) if asked.as_json else emit(replay_view.text(document))

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli import invocation
+from tidegate.cli import completion, invocation
 from tidegate.cli.app import EVERYWHERE, app
 from tidegate.cli.exit_codes import UsageError
-from tidegate.cli.output import emit, emit_json
+from tidegate.cli.present import Shown, present, shown
 
 show = typer.Typer(
     no_args_is_help=True, help="Show queues, IPs, incidents, leases, sources.", epilog=EVERYWHERE
@@ -15,13 +15,21 @@ show = typer.Typer(
 app.add_typer(show, name="show")
 
 Name = Annotated[
-    str | None, typer.Argument(metavar="[domain[/vmta]]", help="One queue in full, or a pattern with *.")
+    str | None,
+    typer.Argument(
+        metavar="[domain[/vmta]]",
+        help="One queue in full, or a pattern with *.",
+        autocompletion=completion.queues,
+    ),
 ]
 Mode = Annotated[str | None, typer.Option(metavar="normal|backoff", help="Only queues in this mode.")]
 Paused = Annotated[bool, typer.Option("--paused", help="Only paused queues.")]
 MaxItems = Annotated[int, typer.Option("--maxitems", "-n", min=1, help="At most so many.")]
 Errors = Annotated[
     bool, typer.Option("--errors", help="Only queues with an error, each error on its own line.")
+]
+Nagios = Annotated[
+    bool, typer.Option("--nagios", help="One line and exit codes for Nagios and Icinga: 0, 1, 2, 3.")
 ]
 Sort = Annotated[str, typer.Option(metavar="name|rcpt|size", help="The order.")]
 
@@ -67,32 +75,50 @@ def _queues(context: typer.Context, name: str | None, sort: str, filters: dict[s
     if filters["mode"] not in {None, "normal", "backoff"}:
         raise UsageError(f"--mode={filters['mode']} is not known; write normal or backoff")
     asked = invocation.of(context)
-    with asked.client() as client:
-        if name and "/" in name and "*" not in name:
-            document = client.queue(*name.split("/", 1))
-            text = None if asked.as_json else queue_view.detail(document, queue_view.now_of(client))
-            document = {"schema": "queue/v1", **document}
-        else:
-            document, matching = queue_view.select(client, name, sort, filters)
-            text = queue_view.listing(document["queues"], matching, errors=filters["errors"])
-    emit_json(document) if asked.as_json else emit(text or "")
+
+    def one(domain: str, vmta: str) -> Shown:
+        with asked.client() as client:
+            queue, now = client.queue(domain, vmta), queue_view.now_of(client)
+        return Shown({"schema": "queue/v1", **queue}, lambda: queue_view.detail(queue, now))
+
+    def several() -> Shown:
+        with asked.client() as client:
+            found, matching = queue_view.select(client, name, sort, filters)
+        return Shown(found, lambda: queue_view.listing(found["queues"], matching, errors=filters["errors"]))
+
+    single = name is not None and "/" in name and "*" not in name
+    present(asked, (lambda: one(*str(name).split("/", 1))) if single else several)
 
 
 @show.command("status", epilog=EVERYWHERE)
-def status(context: typer.Context) -> None:
+def status(context: typer.Context, *, nagios: Nagios = False) -> int:
     """The engine: traffic, queues, connections."""
     from tidegate.cli import engine_view  # noqa: PLC0415
 
     asked = invocation.of(context)
-    with asked.client() as client:
-        document = client.status()
-    emit_json({"schema": "status/v1", **document}) if asked.as_json else emit(engine_view.status(document))
+    if nagios:
+        return engine_view.nagios(asked)
+
+    def look() -> Shown:
+        with asked.client() as client:
+            document = client.status()
+        return Shown({"schema": "status/v1", **document}, lambda: engine_view.status(document))
+
+    present(asked, look)
+    return 0
 
 
 @show.command("settings", epilog=EVERYWHERE)
 def settings(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="domain/vmta", help="A queue; it need not hold mail.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="domain/vmta",
+            help="A queue; it need not hold mail.",
+            autocompletion=completion.queues,
+        ),
+    ],
 ) -> None:
     """The directives that hold for a queue, each with the block it comes from."""
     from tidegate.cli import engine_view  # noqa: PLC0415
@@ -101,9 +127,13 @@ def settings(
     if not slash or not domain or not vmta:
         raise UsageError(f"{name!r} is not a queue; write domain/vmta")
     asked = invocation.of(context)
-    with asked.client() as client:
-        document = client.settings(domain, vmta)
-    emit_json(document) if asked.as_json else emit(engine_view.settings(document))
+
+    def look() -> Shown:
+        with asked.client() as client:
+            document = client.settings(domain, vmta)
+        return Shown(document, lambda: engine_view.settings(document))
+
+    present(asked, look)
 
 
 @show.command("leases", epilog=EVERYWHERE)
@@ -113,13 +143,14 @@ def leases(context: typer.Context) -> None:
     from tidegate.cli.queue_view import now_of  # noqa: PLC0415
 
     asked = invocation.of(context)
-    with asked.client() as client:
-        document = client.leases()
-        now = now_of(client)
-    if asked.as_json:
-        emit_json({"schema": "leases/v1", **document})
-    else:
-        emit(engine_view.leases(document.get("leases", []), now))
+
+    def look() -> Shown:
+        with asked.client() as client:
+            document, now = client.leases(), now_of(client)
+        leases = document.get("leases", [])
+        return Shown({"schema": "leases/v1", **document}, lambda: engine_view.leases(leases, now))
+
+    present(asked, look)
 
 
 @show.command("orders", epilog=EVERYWHERE)
@@ -128,8 +159,7 @@ def orders(context: typer.Context) -> None:
     from tidegate.cli import helm, order_view  # noqa: PLC0415
 
     asked = invocation.of(context)
-    document = helm.listing(asked)
-    emit_json(document) if asked.as_json else emit(order_view.text(document))
+    present(asked, lambda: shown(helm.listing(asked), order_view.text))
 
 
 @show.command("ips", epilog=EVERYWHERE)
@@ -138,21 +168,24 @@ def ips(context: typer.Context) -> None:
     from tidegate.cli import monitor_view  # noqa: PLC0415
 
     asked = invocation.of(context)
-    document = monitor_view.ips(asked)
-    emit_json(document) if asked.as_json else emit(monitor_view.ips_text(document))
+    present(asked, lambda: shown(monitor_view.ips(asked), monitor_view.ips_text))
 
 
 @show.command("incidents", epilog=EVERYWHERE)
 def incidents(
     context: typer.Context,
     number: Annotated[int | None, typer.Argument(help="One incident in full, with its history.")] = None,
-) -> None:
+    *,
+    nagios: Nagios = False,
+) -> int:
     """Open incidents, or one in full."""
-    from tidegate.cli import monitor_view  # noqa: PLC0415
+    from tidegate.cli import incident_nagios, monitor_view  # noqa: PLC0415
 
     asked = invocation.of(context)
-    document = monitor_view.incidents(asked, number)
-    emit_json(document) if asked.as_json else emit(monitor_view.incidents_text(document))
+    if nagios:
+        return incident_nagios.say(asked)
+    present(asked, lambda: shown(monitor_view.incidents(asked, number), monitor_view.incidents_text))
+    return 0
 
 
 @show.command("sources", epilog=EVERYWHERE)
@@ -164,15 +197,16 @@ def sources(context: typer.Context) -> None:
     from tidegate.cli import source_view  # noqa: PLC0415
 
     asked = invocation.of(context)
-    document = source_view.sources(asked)
-    emit_json(document) if asked.as_json else emit(source_view.sources_text(document))
+    present(asked, lambda: shown(source_view.sources(asked), source_view.sources_text))
 
 
 @app.command(epilog=EVERYWHERE)
 def explain(
     context: typer.Context,
-    ip: Annotated[str, typer.Argument(metavar="IP")],
-    where: Annotated[str | None, typer.Argument(metavar="[PROVIDER]")] = None,
+    ip: Annotated[str, typer.Argument(metavar="IP", autocompletion=completion.ips)],
+    where: Annotated[
+        str | None, typer.Argument(metavar="[PROVIDER]", autocompletion=completion.providers)
+    ] = None,
     provider: Annotated[str | None, typer.Option("--provider", help="The same as PROVIDER.")] = None,
 ) -> None:
     """Tell the whole story of an IP: evidence, rule, lease, effect, the next step and what it waits for.
@@ -186,13 +220,14 @@ def explain(
     asked = invocation.of(context)
     provider = provider or where
     scope = scope_of(ip, provider)
-    with asked.client() as client:
-        refuse_strangers(client, scope)
-        chains = client.explain(ip, provider)
-        now = now_of(client)
-        told = story.gather(asked, client, scope)
-    if asked.as_json:
+
+    def look() -> Shown:
+        with asked.client() as client:
+            refuse_strangers(client, scope)
+            chains, now = client.explain(ip, provider), now_of(client)
+            told = story.gather(asked, client, scope)
         limits = [chain.model_dump(mode="json") for chain in chains]
-        emit_json({"schema": "explain/v1", "story": told, "chains": limits})
-    else:
-        emit("\n\n".join([*([story_view.text(told, now)] if told else []), engine_view.chains(chains, now)]))
+        parts = [*([story_view.text(told, now)] if told else []), engine_view.chains(chains, now)]
+        return Shown({"schema": "explain/v1", "story": told, "chains": limits}, lambda: "\n\n".join(parts))
+
+    present(asked, look)

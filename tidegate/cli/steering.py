@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import invocation
-from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.app import EVERYWHERE, app, examples
+from tidegate.cli.completion import ips, providers
 from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.leases import DryRun, For, Ip, Provider, ProviderOption, Reason
 
-MaybeIp = Annotated[str | None, typer.Argument(metavar="[IP]")]
+MaybeIp = Annotated[str | None, typer.Argument(metavar="[IP]", autocompletion=ips)]
 Everything = Annotated[bool, typer.Option("--everything", help="Every IP, instead of one.")]
 Number = Annotated[int, typer.Argument(metavar="ORDER", help="Its number in tidegate show orders.")]
 Signal = Annotated[
@@ -26,7 +27,7 @@ Signal = Annotated[
 ]
 
 
-@app.command(epilog=EVERYWHERE)
+@app.command(epilog=examples('tidegate hold 203.0.113.7 --for 4h --reason "waiting for the list\'s answer"'))
 def hold(
     context: typer.Context,
     *,
@@ -43,7 +44,11 @@ def hold(
     helm.hold(invocation.of(context), ip, provider or where, helm.Terms(reason, lasts, dry_run))
 
 
-@app.command(epilog=EVERYWHERE)
+@app.command(
+    epilog=examples(
+        'tidegate override 203.0.113.7 --ignore dnsbl:bl.example --for 2d --reason "their mistake"'
+    )
+)
 def override(  # noqa: PLR0913 - options of a command
     context: typer.Context,
     *,
@@ -66,11 +71,13 @@ def override(  # noqa: PLR0913 - options of a command
     helm.override(invocation.of(context), place, ignore, helm.Terms(reason, lasts, dry_run))
 
 
-@app.command(epilog=EVERYWHERE)
+@app.command(epilog=examples('tidegate freeze --for 2h --reason "network work"'))
 def freeze(
     context: typer.Context,
     *,
-    provider: Annotated[str | None, typer.Option("--provider", help="At this provider alone.")] = None,
+    provider: Annotated[
+        str | None, typer.Option("--provider", help="At this provider alone.", autocompletion=providers)
+    ] = None,
     reason: Reason,
     lasts: For = "2h",
     dry_run: DryRun = False,
@@ -89,7 +96,10 @@ def thaw(context: typer.Context, *, reason: Reason, dry_run: DryRun = False) -> 
     helm.thaw(invocation.of(context), helm.Terms(reason, "", dry_run))
 
 
-@app.command("set-mode", epilog=EVERYWHERE)
+@app.command(
+    "set-mode",
+    epilog=examples('tidegate set-mode enforce 203.0.113.7 microsoft --for 1w --reason "trial on one IP"'),
+)
 def set_mode(  # noqa: PLR0913 - options of a command
     context: typer.Context,
     *,
@@ -109,7 +119,7 @@ def set_mode(  # noqa: PLR0913 - options of a command
     helm.set_mode(invocation.of(context), place, mode, helm.Terms(reason, lasts, dry_run))
 
 
-@app.command("kill-switch", epilog=EVERYWHERE)
+@app.command("kill-switch", epilog=examples('tidegate kill-switch on --reason "odd limits, looking into it"'))
 def kill_switch(
     context: typer.Context,
     *,

@@ -8,15 +8,16 @@ from core.errors import OperatorError
 from engine.directives import DomainPattern
 from engine.patterns import SHIPPED, compile_pattern
 from engine.settings import EngineSettings
-from tidegate.config import virtual_mtas, watching, web
+from tidegate.config import notifying, virtual_mtas, watching, web
 from tidegate.config.addresses import address_port
+from tidegate.config.caution import Caution
 from tidegate.config.unwise import warnings
 from tidegate.config.yaml_reader import Document, Path
 
 _LISTS = ("engine", "smtp-pattern-lists")
 
 
-def check(document: Document, sections: Mapping[str, Any]) -> list[str]:
+def check(document: Document, sections: Mapping[str, Any]) -> list[Caution]:
     """Add contradictions between valid sections to the document's errors. Returns warnings."""
     engine: EngineSettings | None = sections.get("engine")
     lists: dict[str, tuple[SourceIp, ...]] | None = sections.get("ip_lists")
@@ -30,6 +31,7 @@ def check(document: Document, sections: Mapping[str, Any]) -> list[str]:
     if engine is not None and lists is not None and ("ip-lists",) not in document.blind:
         virtual_mtas.source_ips(document, engine, lists)
     watching.check(document, sections)
+    notifying.check(document, sections)
     web.check(document, sections)
     return warnings(document, sections)
 

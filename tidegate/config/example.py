@@ -30,7 +30,12 @@ _IP_LISTS = """\
 #> marketing: [203.0.113.7, 203.0.113.16/30, {include: more-ips.txt}]
 #> transactional:
 #>   - {address: 203.0.113.8, bind: 10.0.0.8}"""
-_NAMES = {"routes": "example.com", "providers": "microsoft", "domains": "example.com"}
+_NAMES = {
+    "NotificationRoute": "on-call",
+    "routes": "example.com",
+    "providers": "microsoft",
+    "domains": "example.com",
+}
 _REQUIRED = {"reply": '"/TSS04/"', "actions": "[mode=backoff]", "zone": "dnsbl.example.com", "name": "main"}
 
 
@@ -68,14 +73,14 @@ class _Writer:
             yield f"{indent}{_word(key)}:"
             yield from self.mapping(inner, value, indent + _STEP)
             return
-        entry, many = _entry_model(place)
+        entry, many = entry_model(place)
         if entry is None:
             yield from _plain(key, value, indent)
             return
         if value:
             yield from self._entries(key, entry, value, indent)
         else:
-            yield f"{indent}{_word(key)}: {_flow(value)}"
+            yield f"{indent}{_word(key)}: {flow(value)}"
         if self._elsewhere is not None:
             yield from self._template(key, entry, indent, listed=many)
         if key == "ip-lists":
@@ -102,21 +107,26 @@ class _Writer:
             return
         full = (self._elsewhere or {}).get(entry)
         if full:
-            yield f"{indent}#> {_NAMES.get(key, 'NAME')}: the keys that {full} has"
+            yield f"{indent}#> {_entry_name(key, entry)}: the keys that {full} has"
             return
         self.shown[entry] = key
-        values = {k: _default(k, i) for k, i in schema.options(entry).items()}
+        values = {k: default_of(k, i) for k, i in schema.options(entry).items()}
         lines = list(self.mapping(entry, values, _STEP))
         if listed:
             first = next(n for n, line in enumerate(lines) if not line.lstrip().startswith("#"))
             lines[first] = f"- {lines[first][len(_STEP) :]}"
             yield from (f"{indent}#> {line}" for line in lines)
         else:
-            yield f"{indent}#> {_NAMES.get(key, 'NAME')}:"
+            yield f"{indent}#> {_entry_name(key, entry)}:"
             yield from (f"{indent}#> {line}" for line in lines)
 
 
-def _default(key: str, info: FieldInfo) -> Any:
+def _entry_name(key: str, entry: type[BaseModel]) -> str:
+    return _NAMES.get(entry.__name__, _NAMES.get(key, "NAME"))
+
+
+def default_of(key: str, info: FieldInfo) -> Any:
+    """The default as JSON values; of a secret none."""
     if info.is_required():
         return _Literal(_REQUIRED.get(key, "…"))
     if SecretStr in schema.shape(info.annotation):
@@ -143,7 +153,7 @@ class _Literal(str):
     __slots__ = ()
 
 
-def _entry_model(place: schema.Shape) -> tuple[type[BaseModel] | None, bool]:
+def entry_model(place: schema.Shape) -> tuple[type[BaseModel] | None, bool]:
     """The model of the entries of a mapping or a list, and whether entries form a list."""
     for one in place:
         arguments = get_args(one)
@@ -155,14 +165,14 @@ def _entry_model(place: schema.Shape) -> tuple[type[BaseModel] | None, bool]:
         model = next((part for part in inside if schema.is_model(part)), None)
         if model is not None:
             return model, not is_mapping
-        deeper, listed = _entry_model(inside)
+        deeper, listed = entry_model(inside)
         if deeper is not None:
             return deeper, listed
     return None, False
 
 
 def _plain(key: str, value: Any, indent: str) -> Iterator[str]:
-    line = f"{indent}{_word(key)}: {_flow(value)}"
+    line = f"{indent}{_word(key)}: {flow(value)}"
     if len(line) <= _WIDTH or not isinstance(value, list):
         yield line
         return
@@ -172,14 +182,15 @@ def _plain(key: str, value: Any, indent: str) -> Iterator[str]:
 
 def _items(values: list[Any], indent: str) -> Iterator[str]:
     for value in values:
-        yield f"{indent}- {_flow(value)}"
+        yield f"{indent}- {flow(value)}"
 
 
-def _flow(value: Any) -> str:  # noqa: PLR0911 - one line for each kind of value
+def flow(value: Any) -> str:  # noqa: PLR0911 - one line for each kind of value
+    """A value on one line of YAML."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_word(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_word(k)}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_flow(one) for one in value) + "]"
+        return "[" + ", ".join(flow(one) for one in value) + "]"
     if isinstance(value, _Literal):
         return str(value)
     if isinstance(value, bool):

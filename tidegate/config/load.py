@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from core.errors import ConfigError
 from core.secret import Redactor
 from tidegate.config import schema, secrets
+from tidegate.config.caution import Caution
 from tidegate.config.checks import check
 from tidegate.config.environment import resolver
 from tidegate.config.explain_errors import explain
@@ -22,15 +23,20 @@ from tidegate.config.yaml_reader import MAX_BYTES, Document, Path, read_yaml
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration without mistakes. `warnings` are sentences about what is allowed yet unwise.
+    """A configuration without mistakes, and what is unwise in it.
 
     `places` says in which line of the file a setting stands; those that it leaves out are not there.
     """
 
     config: Config
     redactor: Redactor
-    warnings: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
     places: Mapping[Path, str] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences about all that is allowed yet unwise."""
+        return tuple(caution.text for caution in self.cautions)
 
 
 def load(path: str | FilePath, environ: Mapping[str, str] | None = None) -> Loaded:
@@ -50,8 +56,7 @@ def read_file(file: FilePath) -> str:
             [
                 ConfigError(
                     f"the configuration cannot be read: {error.strerror}",
-                    remedy="name it with --config or TIDEGATE_CONFIG; begin with "
-                    "`tidegate config example > config.yaml`",
+                    remedy="name it with --config or TIDEGATE_CONFIG; `tidegate init` writes a first one",
                     file=str(file),
                 )
             ]
@@ -71,16 +76,16 @@ def parse(text: str, file: str = "config.yaml", environ: Mapping[str, str] | Non
     if not isinstance(document.data, dict):
         document.refuse((), "the file must be a mapping", "begin with a key such as ip-lists:", 1)
         raise ConfigErrors(document.errors)
-    warnings = secrets.read_secret_files(document, Config)
+    cautions = secrets.read_secret_files(document, Config)
     hide = Redactor(secrets.raw_secrets(document.data, Config))
     expand(document)
     sections = validate(document, hide)
-    warnings += check(document, sections)
+    cautions += check(document, sections)
     if document.errors:
         raise ConfigErrors(document.errors)
     config = Config(**sections)
     places = {path: f"{file}:{line}" for path, line in document.lines.items()}
-    return Loaded(config, Redactor(secrets.secrets_of(config)), tuple(warnings), places)
+    return Loaded(config, Redactor(secrets.secrets_of(config)), tuple(cautions), places)
 
 
 def validate(document: Document, hide: Redactor) -> dict[str, Any]:

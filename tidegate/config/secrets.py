@@ -8,6 +8,7 @@ from pydantic import BaseModel, SecretStr
 
 from core.errors import ConfigError
 from tidegate.config import schema
+from tidegate.config.caution import Caution
 from tidegate.config.yaml_reader import Document, Path
 
 _SUFFIX = "-file"
@@ -15,12 +16,12 @@ _LONGEST = 64 * 1024
 _READABLE_BY_ALL = 0o004
 
 
-def read_secret_files(document: Document, model: type[BaseModel]) -> list[str]:
+def read_secret_files(document: Document, model: type[BaseModel]) -> list[Caution]:
     """Replace each `X-file: path` by `X: contents` where the model has a secret X. Returns warnings.
 
     Paths are relative to the configuration file. One newline at the end is not part of the secret.
     """
-    warnings: list[str] = []
+    warnings: list[Caution] = []
     for path, value, place in list(schema.places(document.data, (model,))):
         if not isinstance(value, dict):
             continue
@@ -31,7 +32,7 @@ def read_secret_files(document: Document, model: type[BaseModel]) -> list[str]:
     return warnings
 
 
-def _move(document: Document, path: Path, mapping: dict[str, Any], key: str, wanted: str) -> list[str]:
+def _move(document: Document, path: Path, mapping: dict[str, Any], key: str, wanted: str) -> list[Caution]:
     name = mapping.pop(key)
     if name is None:
         return []  # written out as the default
@@ -46,7 +47,8 @@ def _move(document: Document, path: Path, mapping: dict[str, Any], key: str, wan
         document.blind.add((*path[:-1], wanted))
         return []
     if file.stat().st_mode & _READABLE_BY_ALL:
-        return [f"{document.file}:{document.line(path)}: {file} can be read by everybody (chmod 640 {file})"]
+        said = f"{document.file}:{document.line(path)}: {file} can be read by everybody (chmod 640 {file})"
+        return [Caution(path[0], said)]
     return []
 
 

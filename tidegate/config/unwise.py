@@ -6,15 +6,20 @@ from typing import Any
 from controller.settings import ControllerSettings
 from engine.settings import EngineSettings
 from monitor.collectors import snds_access
+from tidegate.config import notifying
+from tidegate.config.caution import Caution
 from tidegate.config.virtual_mtas import shadowed
 from tidegate.config.watching import meets
 from tidegate.config.web import is_open_to_all
 from tidegate.config.yaml_reader import Document, Path
 
 
-def warnings(document: Document, sections: Mapping[str, Any]) -> list[str]:
+def warnings(document: Document, sections: Mapping[str, Any]) -> list[Caution]:
     """A sentence each, with the line."""
-    return [f"{document.file}:{document.line(path) or 1}: {text}" for path, text in _said(sections)]
+    return [
+        Caution(path[0], f"{document.file}:{document.line(path) or 1}: {text}")
+        for path, text in _said(sections)
+    ]
 
 
 def _said(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -35,8 +40,8 @@ def _watched(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     lists, monitor = sections.get("ip_lists"), sections.get("monitor")
     if lists is not None and not any(lists.values()):
         yield ("ip-lists",), "there is no source IP, so nothing is watched"
-    elif monitor is not None and monitor.notifications.enabled and not monitor.notifications.recipients:
-        yield ("monitor", "notifications", "recipients"), "nobody is told about incidents: add recipients"
+    elif monitor is not None:
+        yield from notifying.unwise(monitor.notifications)
     if monitor is not None and monitor.snds.enabled:
         for number, account in enumerate(monitor.snds.accounts):
             for text in snds_access.unwise(account):
@@ -61,6 +66,9 @@ def _delivered(sections: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from shadowed(engine)
     if controller is not None:
         yield from _shared_protection(controller, engine)
+    monitor = sections.get("monitor")
+    if lists and monitor is not None:
+        yield from notifying.unwise_route(monitor.notifications, engine)
 
 
 def _shared_protection(controller: ControllerSettings, engine: EngineSettings) -> Iterator[tuple[Path, str]]:

@@ -19,6 +19,7 @@ def check(document: Document, engine: EngineSettings) -> None:
     _pools(document, engine)
     _reroutes(document, engine)
     _warm_ups(document, engine)
+    _lease_free(document, engine)
 
 
 def levels(engine: EngineSettings) -> list[Level]:
@@ -46,6 +47,18 @@ def _default(document: Document, engine: EngineSettings) -> None:
     if engine.default_virtual_mta not in known:
         path: Path = ("engine", "default-virtual-mta")
         refuse_name(document, path, "virtual-mta", engine.default_virtual_mta, known)
+
+
+def _lease_free(document: Document, engine: EngineSettings) -> None:
+    """A source IP that one VirtualMTA shields and another uses would be shielded for both."""
+    for name, vmta in engine.virtual_mtas.items():
+        for number, source in enumerate(vmta.source_ips):
+            if vmta.takes_leases and source.address in engine.lease_free:
+                document.refuse(
+                    ("engine", "virtual-mtas", name, "source-ips", number),
+                    f"{source.address} belongs to a virtual-mta with takes-leases: false, too",
+                    "give each its own source IPs",
+                )
 
 
 def _pools(document: Document, engine: EngineSettings) -> None:

@@ -20,6 +20,8 @@ class Options:
     speed: float = SPEED
     seed: int = 1
     keep: Path | None = None
+    hands_on: bool = False
+    """Stop the story where an IP is held back, and let somebody try."""
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -41,8 +43,14 @@ def parse(arguments: Sequence[str]) -> Options:
         "--seed", type=int, default=1, help="the same seed tells the same story (%(default)s)"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep configuration, logs and data in DIR")
+    parser.add_argument(
+        "--try",
+        dest="hands_on",
+        action="store_true",
+        help="stop after half a minute, where an IP is held back: explain it, release it yourself",
+    )
     said = parser.parse_args(list(arguments))
-    return Options(said.headless, said.proof, said.speed, said.seed, said.keep)
+    return Options(said.headless, said.proof, said.speed, said.seed, said.keep, said.hands_on)
 
 
 def _speed(text: str) -> float:

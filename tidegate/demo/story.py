@@ -6,7 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,14 +14,15 @@ from core.clock import NANOSECONDS, SystemClock
 from lab.configuration import TOKEN
 from lab.world import free_port
 from tidegate.client import EngineClient
-from tidegate.demo.acts import baseline, blindness, closing, listing, provider, recovery
+from tidegate.demo.acts import baseline, blindness, closing, listing, provider, recovery, your_turn
 from tidegate.demo.console import Console, Tone
 from tidegate.demo.options import SPEED, Options
 from tidegate.demo.stage import Stage
 from tidegate.demo.step import StepFailed
 from tidegate.demo.world import LISTED, PAGE_TOKEN, SIBLING, clock_from, configure, demo_lab, opening_time
 
-ACTS: tuple[tuple[str, Callable[[Stage], Awaitable[None]]], ...] = (
+Act = tuple[str, Callable[[Stage], Awaitable[None]]]
+ACTS: tuple[Act, ...] = (
     (baseline.TITLE, baseline.play),
     (listing.TITLE, listing.play),
     (provider.TITLE, provider.play),
@@ -29,6 +30,8 @@ ACTS: tuple[tuple[str, Callable[[Stage], Awaitable[None]]], ...] = (
     (recovery.TITLE, recovery.play),
     (closing.TITLE, closing.play),
 )
+
+HANDS_ON = (*ACTS[:2], (your_turn.TITLE, your_turn.play))
 
 
 def tell(options: Options) -> int:
@@ -39,7 +42,7 @@ def tell(options: Options) -> int:
         return asyncio.run(_play(options, directory.resolve()))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.stderr.write("stopped; everything that ran is taken down\n")
-        return 130
+        return 0 if options.hands_on else 130
     finally:
         if options.keep is None:
             shutil.rmtree(directory, ignore_errors=True)
@@ -72,7 +75,7 @@ async def _play(options: Options, directory: Path) -> int:
         _opening(stage, options)
         sending = stage.sending = asyncio.create_task(stage.traffic.run(stage.streams))
         try:
-            return await _acts(stage, proof=options.proof)
+            return await _acts(stage, HANDS_ON if options.hands_on else ACTS, proof=options.proof)
         finally:
             sending.cancel()
             with suppress(asyncio.CancelledError):
@@ -97,8 +100,8 @@ def _opening(stage: Stage, options: Options) -> None:
     console.line(f"The live page, as soon as Tidegate is up: {stage.page}/login#{PAGE_TOKEN}")
 
 
-async def _acts(stage: Stage, *, proof: bool) -> int:
-    for number, (title, play) in enumerate(ACTS, start=1):
+async def _acts(stage: Stage, acts: Iterable[Act], *, proof: bool) -> int:
+    for number, (title, play) in enumerate(acts, start=1):
         stage.console.act(number, title)
         try:
             await play(stage)

@@ -6,7 +6,9 @@ from typing import Final
 import aiosmtplib
 
 from core.text import printable
-from monitor.notifications.sender import dial
+from monitor.notifications import routing
+from monitor.notifications.smtp import dial
+from tidegate.config.notifying import leaves_through
 from tidegate.doctor.finding import Finding, Patient, broken, fine, unwise
 
 _CHECK: Final = "mail"
@@ -19,12 +21,13 @@ async def mail(patient: Patient) -> Sequence[Finding]:
         return [fine(_CHECK, "notifications are off")]
     smtp = settings.smtp
     where = f"{smtp.host}:{smtp.port}"
-    if where in patient.config.engine.listen:
+    if leaves_through(smtp, patient.config.engine):
         return [
             unwise(
                 _CHECK,
                 f"{where} is the engine whose IPs the mail is about",
-                "hand it to another mail server: monitor.notifications.smtp",
+                "name a virtual-mta with takes-leases: false, or another mail server, under "
+                "monitor.notifications.smtp",
             )
         ]
     try:
@@ -40,7 +43,7 @@ async def mail(patient: Patient) -> Sequence[Finding]:
                 "see monitor.notifications.smtp; then tidegate notify test",
             )
         ]
-    if not settings.recipients:
+    if not routing.everybody(settings):
         return [
             unwise(_CHECK, f"{where} answers, and nobody is told", "add monitor.notifications.recipients")
         ]

@@ -7,7 +7,8 @@ from monitor import source_advice
 from monitor.collectors.collected import Collected
 from monitor.collectors.sender_score import SenderScoreCollector
 from monitor.collectors.snds import SndsCollector
-from monitor.resolver import AiodnsResolver, AnswerKind
+from monitor.dns.opening import open_resolver
+from monitor.resolver import AnswerKind
 from monitor.source_advice import Advice, Weight
 from tidegate import spot_check
 from tidegate.doctor.finding import Finding, Patient, Verdict, broken, fine
@@ -30,7 +31,7 @@ async def resolver(patient: Patient) -> Sequence[Finding]:
     monitor = patient.config.monitor
     if not monitor.dnsbl.enabled and not monitor.sender_score.enabled:
         return [fine("resolver", "no DNS list is asked")]
-    channel = AiodnsResolver(monitor.resolver)
+    channel = open_resolver(monitor.resolver)
     try:
         nobody = await channel.addresses(_NOBODY)
     finally:

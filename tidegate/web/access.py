@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from core.clock import NANOSECONDS, Clock
 from tidegate.web.problems import ProblemError
@@ -26,6 +27,15 @@ class Caller:
 
 
 SOCKET = Caller("socket", frozenset(WebScope))
+
+_BEARER = HTTPBearer(
+    scheme_name="bearer",
+    description="A token of web.tokens. The role that an operation needs stands beside it.",
+    auto_error=False,
+)
+_Told = HTTPAuthorizationCredentials | None
+OPEN: dict[str, Any] = {"security": []}
+"""For `openapi_extra`: this door needs no token, on purpose."""
 
 
 @dataclass(slots=True)
@@ -90,15 +100,16 @@ def caller(request: Request) -> Caller:
 
 
 def needs(scope: WebScope) -> Any:
-    """A dependency that lets through callers with that scope."""
+    """A dependency that lets through callers with that scope, and says so in the OpenAPI document."""
 
-    def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
+    # the scheme stands here for the document alone; in caller() it would make every request count twice
+    def check(who: Annotated[Caller, Depends(caller)], _scheme: Annotated[_Told, Depends(_BEARER)]) -> Caller:
         if not who.may(scope):
             held = ", ".join(sorted(who.scopes))
             raise ProblemError(HTTPStatus.FORBIDDEN, f"token {who.name} has scope {held}; this needs {scope}")
         return who
 
-    return Depends(check)
+    return Security(check, scopes=[scope])
 
 
 Sender = Annotated[Caller, needs(WebScope.ALERT)]

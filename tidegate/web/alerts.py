@@ -38,6 +38,12 @@ _FORMS: Final[dict[str, Any]] = {
 }
 
 
+_SLOW: Final[dict[int | str, dict[str, Any]]] = {
+    408: {"description": "The body did not come in time."},
+    503: {"description": "It cannot be written down now; send it again."},
+}
+
+
 class AlertDesk(Protocol):
     """Where alerts are taken and kept."""
 
@@ -93,8 +99,8 @@ def desk_of(request: Request) -> AlertDesk:
 Desk = Annotated[AlertDesk, Depends(desk_of)]
 
 
-@router.post("/v1/alerts", openapi_extra=_FORMS)
-@router.post("/api/v2/alerts", openapi_extra=_FORMS)
+@router.post("/v1/alerts", openapi_extra=_FORMS, responses=_SLOW)
+@router.post("/api/v2/alerts", openapi_extra=_FORMS, responses=_SLOW)
 async def post_alerts(request: Request, who: Sender, desk: Desk) -> Receipt:
     """Take alerts. The same again changes nothing but how long it holds; resolved ones end their incident."""
     taken = await desk.take(who.name, await _body(request))
@@ -119,7 +125,7 @@ async def post_alerts(request: Request, who: Sender, desk: Desk) -> Receipt:
     )
 
 
-@router.get("/v1/alerts")
+@router.get("/v1/alerts", responses={503: _SLOW[503]})
 async def standing_alerts(_who: Reader, desk: Desk) -> StandingAlerts:
     """The alerts that stand."""
     return StandingAlerts(incidents=await desk.standing())

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from core.errors import OperatorError
+from core.problem import MEDIA_TYPE, type_of
 from monitor.alerts.alert import Refusal
 
 
@@ -26,9 +27,8 @@ def problem(
     status: HTTPStatus, detail: str, refusals: Sequence[Refusal] = (), wait: int | None = None
 ) -> JSONResponse:
     """One problem document; `type` is a stable name for programs, `wait` the seconds until a new try."""
-    name = status.phrase.lower().replace(" ", "-")
     body: dict[str, Any] = {
-        "type": f"urn:tidegate:{name}",
+        "type": type_of(status),
         "title": status.phrase,
         "status": status,
         "detail": detail,
@@ -38,4 +38,4 @@ def problem(
     headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
     if wait is not None:
         headers["Retry-After"] = str(wait)
-    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+    return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)

@@ -1,9 +1,7 @@
-from math import isclose, log
-
 import pytest
 from controller_world import HOUR, MINUTE, NOON, SECOND, SETTINGS, incident, minute, scope
 
-from controller import arithmetic, evidence
+from controller import evidence
 from controller.evidence import Counts, Effect, Signal
 from core.incident import IncidentKind, Rule, Severity
 from core.lease import Scope
@@ -71,7 +69,8 @@ def test_when_the_engine_is_not_heard_recovery_from_replies_freezes() -> None:
 
 
 def test_every_rule_is_in_the_table_or_is_only_told() -> None:
-    assert set(Rule) - set(evidence._CAPS) == {Rule.DECREASE, Rule.BLIND, Rule.ACCESS}
+    counted_for_itself = {Rule.COMPLAINTS, Rule.HARD_BOUNCES, Rule.REPUTATION_DEFERRALS, Rule.BLOCKS}
+    assert set(Rule) - set(evidence._CAPS) == {Rule.DECREASE, Rule.BLIND, Rule.ACCESS} | counted_for_itself
 
 
 def test_only_incidents_about_this_ip_count() -> None:
@@ -202,22 +201,6 @@ def test_gathering_the_same_twice_is_gathering_it_once() -> None:
 def test_an_override_of_a_measured_rule_takes_it_out() -> None:
     bad = [minute(NOON, reputation_deferred=50)]
     assert evidence.gather(scope(), [], Counts(bad), ("replies-*",), None, NOON, SETTINGS) == ()
-
-
-def test_cusum_adds_log_likelihood_ratios_and_never_goes_below_zero() -> None:
-    assert arithmetic.cusum([(0, 10_000)], 0.0005, 0.003) == 0
-    one = arithmetic.cusum([(1, 1)], 0.0005, 0.003)
-    assert isclose(one, log(6))
-    assert arithmetic.cusum([(0, 10_000), (1, 1)], 0.0005, 0.003) == one
-
-
-def test_cusum_at_three_per_mille_alarms_after_about_three_thousand_messages() -> None:
-    # control.md 1.3: h = 9, delay at .3 % is 3,039 messages on average
-    level, sent = 0.0, 0
-    while level < 9:
-        sent += 1000
-        level = arithmetic.cusum([(3, 1000)] * (sent // 1000), 0.0005, 0.003)
-    assert 3000 <= sent <= 4000
 
 
 def test_snds_goes_blind_as_a_whole_and_each_dns_list_by_itself() -> None:

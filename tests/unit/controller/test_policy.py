@@ -59,6 +59,21 @@ def test_near_the_floor_a_careful_step_is_a_tenth_and_not_4_percent_of_the_base(
     assert next_level(0.8, 0.3, SETTINGS.recovery) == pytest.approx(0.84)
 
 
+def test_each_cut_after_a_step_up_doubles_the_wait_until_all_is_well() -> None:
+    state, now, waits = decide(signals=[replies(0.4)]).state, NOON, []
+    for _ in range(6):
+        cut_at, before = now, state.level
+        while state.level <= before:
+            now += 10 * MINUTE
+            state = decide(state, now=now).state
+        waits.append((now - cut_at) // HOUR)
+        state = decide(state, [replies(0.7, now + MINUTE)], now + MINUTE).state
+        now += MINUTE
+    assert waits == [2, 4, 8, 16, 24, 24]
+    recovered, _ = run(state, now, now + 30 * DAY)
+    assert (recovered.is_throttled, recovered.relapses) == (False, 0)
+
+
 def test_the_first_step_waits_for_two_quiet_hours_after_the_last_alarm() -> None:
     state = decide(signals=[replies(0.7)]).state
     state = decide(state, [replies(0.7, NOON + HOUR)], NOON + HOUR).state

@@ -96,16 +96,16 @@ def test_looking_twice_at_the_same_moment_changes_nothing(story: list) -> None:
 
 @given(looks)
 def test_reversals_are_bounded_by_the_cool_down(story: list) -> None:
-    """From a cut to the next rise at least the cool-down passes."""
-    now, state, last_cut, level = NOON, REST, None, 1.0
+    """From a cut to the next rise at least the cool-down passes, and longer the more often it was in vain."""
+    now, state, last_cut, level, relapses = NOON, REST, None, 1.0, 0
     for look, decision in zip(story, walk(story), strict=True):
         now += look[0] * MINUTE
-        state = decision.state
+        before, state = state, decision.state
         if state.level < level:
-            last_cut = now
+            last_cut, relapses = now, relapses + before.raised
         elif state.level > level:
             assert last_cut is not None
-            assert now - last_cut >= SETTINGS.recovery.cool_down
+            assert now - last_cut >= SETTINGS.recovery.patience(relapses)
         level = state.level
 
 

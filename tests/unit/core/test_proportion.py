@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.proportion import wilson_lower
+from core.proportion import wilson_lower, wilson_upper
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,11 @@ def test_wilsons_lower_bound(events: int, trials: int, bound: float) -> None:
 def test_wilsons_lower_bound_is_below_the_share(events: int, extra: int) -> None:
     trials = events + extra
     assert 0 <= wilson_lower(events, trials) <= events / trials
+
+
+@pytest.mark.parametrize(
+    ("events", "trials", "bound"),
+    [(0, 0, 1.0), (0, 10, 0.2775), (10, 10, 1.0), (5, 100, 0.1118), (50, 100, 0.5962)],
+)
+def test_wilsons_upper_bound(events: int, trials: int, bound: float) -> None:
+    assert wilson_upper(events, trials) == pytest.approx(bound, abs=5e-5)

@@ -32,7 +32,7 @@ def test_a_rate_is_read_and_written_in_powermtas_grammar(
     assert (rate.count, rate.seconds, str(rate)) == (count, seconds, written)
 
 
-@pytest.mark.parametrize("text", ["0", "0/h", "0/15m"])
+@pytest.mark.parametrize("text", ["0", "0/h", "0/15m", "00/h", "0 / h", "000"])
 def test_zero_is_refused_with_what_to_write_instead(text: str) -> None:
     with pytest.raises(RateError, match="to stop mail use pause, to lift a limit write unlimited"):
         Rate.parse(text)
@@ -41,6 +41,12 @@ def test_zero_is_refused_with_what_to_write_instead(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "fast", "10", "10/", "/h", "10/0m", "10/w", "-1/h", "1.5/h", "10/h/h"])
 def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
     with pytest.raises(RateError, match="write it like 500/h, 10/m, 1/s or 100/15m, or unlimited"):
+        Rate.parse(text)
+
+
+@pytest.mark.parametrize("text", ["1" + "0" * 12 + "/h", "1/999999999d", "1/367d", "1/00h"])
+def test_a_rate_that_no_arithmetic_can_hold_is_refused(text: str) -> None:
+    with pytest.raises(RateError, match="write it like"):
         Rate.parse(text)
 
 
@@ -113,3 +119,13 @@ def test_both_are_field_types_that_serialise_to_their_grammar() -> None:
 def test_a_number_without_a_unit_is_refused(field: str, value: int) -> None:
     with pytest.raises(ValidationError, match=r"has no unit|use pause"):
         Sample.model_validate({"rate": "1/h", "wait": "1s", field: value})
+
+
+@pytest.mark.parametrize("text", ["99999999999999999999w", "999999w", "36525d1s"])
+def test_a_duration_beyond_a_hundred_years_is_refused(text: str) -> None:
+    with pytest.raises(DurationError):
+        parse_duration(text)
+
+
+def test_a_hundred_years_are_a_duration() -> None:
+    assert parse_duration("36525d") == timedelta(days=36_525)

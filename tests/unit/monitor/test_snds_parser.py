@@ -241,6 +241,7 @@ def test_what_is_no_status_is_refused_whole(body: bytes) -> None:
 @given(st.binary(max_size=400) | st.text(max_size=400).map(lambda text: text.encode("utf-8", "replace")))
 @example(b'"')
 @example(b"[[[[")
+@example(b"{\x80")
 @example(b"\xef\xbb\xbf\xef\xbb\xbf")
 @example(b'[{"ipAddress": ' + b"9" * 5_000 + b', "filterResult": "RED"}]')
 def test_arbitrary_bytes_raise_nothing_but_a_signal_error(body: bytes) -> None:

@@ -6,10 +6,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from core.incident import IncidentKind, IncidentState, Rule, Severity
+from core.lease import Scope
 from core.reading import Status
+from core.statistics import ScopeMinute
 from monitor.incidents.lifecycle import Move
-from storage import database, incidents
+from monitor.replies.hours import ReplyHistory
+from storage import database, incidents, scopes
 from storage.incidents import EventKind, IncidentEvent
+from storage.scopes import ScopeHour
 from tests.unit.monitor import watching
 from tests.unit.monitor.watching import (
     IP,
@@ -242,6 +246,46 @@ def test_a_flapping_problem_is_kept_open_and_said_so_once() -> None:
             monitor.take(clean(monitor.clock.now()))
         with database.reading(monitor.engine) as session:
             assert incidents.find(session, 1).state is IncidentState.RESOLVED
+
+
+def _hear(monitor: Rig, hour: int, delivered: int, complaints: int) -> list[Move]:
+    """What the controller's look writes, and then the monitor reads."""
+    begin = START + timedelta(hours=hour)
+    minute = ScopeMinute(
+        source_ip=IP,
+        provider="yahoo",
+        minute=begin,
+        attempted=delivered,
+        delivered=delivered,
+        complaints=complaints,
+    )
+    counted = ScopeHour(
+        scope=Scope(source_ip=IP, provider="yahoo"), hour=begin, attempted=delivered, delivered=delivered,
+        complaints=complaints,
+    )  # fmt: skip
+    monitor.clock.advance((begin + timedelta(hours=1) - monitor.clock.now()).total_seconds())
+    with database.session(monitor.engine) as session:
+        scopes.record_hours(session, [counted])
+    history = ReplyHistory(monitor.settings.replies)
+    changes = monitor.take(*history.readings([minute], monitor.clock.now())).changes
+    monitor.later(seconds=61)
+    return [change.move for change in changes]
+
+
+def test_complaints_counted_by_the_engine_open_an_incident_that_worsens_and_ends() -> None:
+    with rig() as monitor:
+        moves = [_hear(monitor, n, 1000, 3 if n < 5 else 0) for n in range(12)]
+        assert [move for hour in moves for move in hour] == [Move.OPEN, Move.ESCALATE, Move.RESOLVE]
+        first = monitor.mails()[0]
+        assert first["Subject"] == "[Tidegate] INC-1 203.0.113.7 draws complaints at yahoo"
+        assert "6 of 2,000 recipients" in text_of(first)
+        assert len(monitor.mails()) == 3, "hours that say the same are not told"
+
+
+def test_the_first_counts_of_a_scope_are_news_not_baseline() -> None:
+    with rig() as monitor:
+        assert _hear(monitor, 0, 1000, 30) == [Move.OPEN]
+        assert monitor.mails()[0]["X-Tidegate-Reason"] == "new"
 
 
 def test_more_first_mails_than_a_storm_needs_become_one() -> None:

@@ -46,6 +46,17 @@ def test_lease_changes_are_found_by_time_and_ip(session: Session) -> None:
         leases.record_change(session, one)
     assert leases.lease_history(session, NOON) == made
     assert leases.lease_history(session, NOON + HOUR, SCOPE.source_ip) == made[2:]
+    assert leases.newest(session) == 3
+
+
+def test_a_change_that_began_early_and_was_recorded_late_is_found_by_when_it_was_recorded(
+    session: Session,
+) -> None:
+    leases.record_change(session, change(SCOPE, NOON + HOUR))
+    told = leases.newest(session)
+    late = change(SCOPE, NOON)
+    leases.record_change(session, late)
+    assert leases.lease_history(session, NOON, after=told) == [late]
 
 
 def test_a_scopes_document_is_written_changed_and_forgotten(session: Session) -> None:

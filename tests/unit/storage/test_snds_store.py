@@ -59,6 +59,24 @@ def test_days_of_long_ago_are_forgotten(session: Session) -> None:
     assert [one.day for one in snds.days_of(session, IP, date.min)] == [DAY, DAY - snds.KEPT]
 
 
+def test_trap_hits_are_added_up_over_ips_and_days_and_blank_is_not_nought(session: Session) -> None:
+    other = ip_address("203.0.113.8")
+    assert snds.trap_hits(session, DAY, DAY + timedelta(days=1)) is None
+    snds.record(session, [told(), told(ip=other)])
+    assert snds.trap_hits(session, DAY, DAY + timedelta(days=1)) is None
+    snds.record(
+        session,
+        [
+            told(trap_hits=6),
+            told(account="second", trap_hits=4),
+            told(ip=other, trap_hits=1),
+            told(DAY - timedelta(days=1), trap_hits=100),
+        ],
+    )
+    assert snds.trap_hits(session, DAY, DAY + timedelta(days=1)) == 6 + 1
+    assert snds.trap_hits(session, DAY - timedelta(days=1), DAY) == 100
+
+
 def test_how_far_an_account_was_read_is_remembered_by_account(session: Session) -> None:
     assert snds.read_through(session, "main") is None
     snds.set_read_through(session, "main", DAY)

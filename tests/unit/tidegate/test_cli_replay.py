@@ -118,6 +118,19 @@ def test_a_listing_is_detected_again_from_its_readings(archive: Archive) -> None
     assert steps["microsoft"][0]["rule"] == "dnsbl-listed"
     assert steps["microsoft"][0]["after"] == "100/h"
     assert steps["microsoft"][-1]["after"] is None
+    turns = [(one["turn"], one["rule"], one["source_ip"]) for one in document["fired"]]
+    assert turns == [("fired", "dnsbl-listed", str(IP)), ("was over", "dnsbl-listed", str(IP))]
+    assert "Rules would have fired: dnsbl-listed 1×" in archive.type("replay --since 5d")[1]
+
+
+def test_counts_fire_as_the_monitor_would_have_told_them(archive: Archive) -> None:
+    archive.hours("microsoft", delivered=500)
+    archive.bad_hour("microsoft", 40, delivered=500, bounced=400, blocked=400)
+    document = json.loads(archive.type("replay --since 3d --json")[1])
+    assert ("fired", "blocks") in {(one["turn"], one["rule"]) for one in document["fired"]}
+    quiet = json.loads(archive.type("replay --since 30h --json")[1])
+    assert "fired" not in {one["turn"] for one in quiet["fired"]}
+    assert "No rule would have fired." in archive.type("replay --since 30h")[1]
 
 
 def test_one_ip_is_looked_at_alone(archive: Archive) -> None:

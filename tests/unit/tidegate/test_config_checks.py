@@ -65,6 +65,23 @@ def test_what_is_unwise_is_a_warning_with_its_line(text: str, said: str) -> None
     assert any(said in warning and warning.startswith("config.yaml:1: ") for warning in parse(text).warnings)
 
 
+def test_each_program_warns_about_its_own_part() -> None:
+    loaded = parse(
+        "ip-lists: {a: [203.0.113.7]}\nweb: {listen: '192.0.2.1:80', tokens: [{name: t, token: s3cret-s3cret-s3cret}]}\n"
+        "clock: {speed: 60}\n"
+    )
+    said = {
+        name: " ".join(c.text for c in loaded.cautions if c.concerns(name)) for name in ("engine", "watch")
+    }
+    assert "nobody is told" in said["watch"]
+    assert "plain HTTP" in said["watch"]
+    assert "nobody is told" not in said["engine"]
+    assert "plain HTTP" not in said["engine"]
+    assert "virtual-mta" in said["engine"]
+    assert "virtual-mta" not in said["watch"]
+    assert all("60 times as fast" in each for each in said.values())
+
+
 SHARED = (
     "ip-lists: {a: [203.0.113.7, 203.0.113.8]}\n"
     "engine: {default-virtual-mta: bills, virtual-mtas: {bills: {source-ips: [203.0.113.7]}, news: {source-ips: [203.0.113.7, 203.0.113.8]}}}\n"

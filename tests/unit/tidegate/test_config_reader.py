@@ -112,7 +112,7 @@ def test_a_variable_is_not_read_as_yaml() -> None:
 
 
 def test_a_file_that_is_not_there_says_how_to_begin(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="tidegate config example"):
+    with pytest.raises(ConfigError, match="tidegate init"):
         load(tmp_path / "config.yaml")
 
 

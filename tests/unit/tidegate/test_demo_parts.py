@@ -2,15 +2,21 @@
 
 import io
 from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
 from core.clock import SystemClock
 from core.errors import EngineUnreachable
+from core.lease import Directive, Lease, Origin, Scope
+from core.rate import Rate
+from tidegate.demo.acts import your_turn
 from tidegate.demo.console import WIDTH, Console, Tone, folded, wrapped
 from tidegate.demo.options import SPEED, Options, parse
 from tidegate.demo.stage import names
 from tidegate.demo.step import Step, StepFailed
+from tidegate.reference.commands import commands
 
 AT = datetime(2026, 11, 23, 14, 20, 7, tzinfo=UTC)
 
@@ -96,3 +102,36 @@ async def test_a_step_that_does_not_happen_fails_by_name_with_the_last_trouble()
         StepFailed, match=r"mail: did not happen within 0\.2 s: a mail comes .no engine answers"
     ):
         await Step("mail", "a mail comes", 0.2, look).observed(SystemClock())
+
+
+def lease(provider: str, value: str, origin: Origin = Origin.CONTROLLER) -> Lease:
+    return Lease(
+        key=f"k:{provider}",
+        scope=Scope(source_ip=ip_address("203.0.113.7"), provider=provider),
+        directive=Directive.SOURCE_IP_MAX_MSG_RATE,
+        value=Rate.parse(value),
+        origin=origin,
+        reason="listed",
+        set_by="ann",
+        set_at=AT,
+        expires_at=AT,
+    )
+
+
+def test_what_becomes_of_limits_is_told() -> None:
+    before = [lease("microsoft", "10/h"), lease("yahoo", "10/h")]
+    after = [lease("yahoo", "15/h"), lease("google", "20/h", Origin.OPERATOR)]
+    assert your_turn.changes(before, after) == [
+        "203.0.113.7 × microsoft: 10/h is lifted",
+        "203.0.113.7 × google: 20/h by ann: listed",
+        "203.0.113.7 × yahoo: 10/h -> 15/h by the controller",
+    ]
+    assert your_turn.changes(before, before) == []
+
+
+def test_the_commands_to_try_are_real(tmp_path: Path) -> None:
+    names = {one.name for one in commands()}
+    for line in your_turn.commands("tidegate", tmp_path / "config.yaml")[1:]:
+        words = line.split()
+        assert " ".join(words[:2]) in names or " ".join(words[:3]) in names, line
+    assert parse(["--try"]).hands_on

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from core.errors import ConflictError, EngineUnreachable, NotFoundError, OperatorError, PeerError
+from tests.unit.tidegate.carrying import carrying
 from tidegate.client import DeniedError, EngineClient
 
 
@@ -17,7 +18,7 @@ def client(answer: httpx.Response | Exception, seen: list[httpx.Request] | None 
             raise answer
         return answer
 
-    return EngineClient("127.0.0.1:8025", "t0ken", httpx.MockTransport(handle))
+    return EngineClient("127.0.0.1:8025", "t0ken", carrying(handle))
 
 
 def problem(status: int, detail: str) -> httpx.Response:

@@ -13,6 +13,7 @@ from lab.simulation.scenarios import Scenario
 from lab.simulation.signals import Complaints
 from lab.simulation.world import Rates, Seen, World
 from monitor.detection.finding import Finding, FindingState
+from monitor.incidents.lifecycle import FLAPPING
 from tidegate.evaluate import calendar, rivals
 from tidegate.evaluate.counters import NAMES, Counters
 from tidegate.evaluate.register import Register
@@ -173,4 +174,8 @@ def test_the_register_holds_what_flaps() -> None:
     for hour in range(6):
         state = FindingState.CLEAR if hour % 2 else FindingState.ACTIVE
         register.take([finding(state, hour)], calendar.moment(hour))
-    assert len(register.open) == 1
+    (held,) = register.open
+    assert held.evidence[FLAPPING]
+    assert not register.take([finding(FindingState.CLEAR, 6)], calendar.moment(6))
+    assert register.take([finding(FindingState.CLEAR, 30)], calendar.moment(30))
+    assert register.open == []

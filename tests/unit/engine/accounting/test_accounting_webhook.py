@@ -14,9 +14,10 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from core.clock import ManualClock
+from core.signature import signature
 from engine.accounting.records import Record
 from engine.accounting.settings import RecordKind, WebhookSettings
-from engine.accounting.webhook import Webhook, next_wait, signature
+from engine.accounting.webhook import Webhook, next_wait
 
 
 class Receiver:

@@ -96,7 +96,8 @@ def test_the_same_again_moves_its_end_and_nothing_else(rigged: Rig) -> None:
     assert len(post.opened()) == 1
     with database.reading(rigged.engine) as session:
         rows = readings.history(session, IP, Source.ALERT, "hetrix:bounces")
-        assert [e.kind for e in incidents.events(session, 1)] == [EventKind.OPENED, EventKind.NOTIFIED]
+        kinds = [e.kind for e in incidents.events(session, 1)]
+        assert kinds == [EventKind.OPENED, EventKind.NOTED, EventKind.NOTIFIED]
     assert [r.status for r in rows] == [Status.WARN] * 6
 
 

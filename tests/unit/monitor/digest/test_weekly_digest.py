@@ -1,7 +1,9 @@
+import base64
 import json
+import re
 import struct
 import zlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,10 +12,15 @@ from hypothesis import strategies as st
 
 from core.errors import OperatorError
 from core.reading import Source
-from monitor.digest import figures, png
+from monitor.collectors import snds_access
+from monitor.collectors.collected import Collected
+from monitor.collectors.snds_settings import SndsAccount, SndsSettings
+from monitor.digest import build, figures, png
 from monitor.digest import mail as digest_mail
-from monitor.digest.settings import DigestRecipient, DigestSettings
+from monitor.digest.facts import Facts
+from monitor.digest.settings import DigestSettings
 from monitor.digest.week import Week, last_week, parse_week
+from monitor.notifications.settings import Recipient
 from storage import coverage, database
 from storage.coverage import Coverage
 from tests.unit.monitor.watching import (
@@ -27,6 +34,7 @@ from tests.unit.monitor.watching import (
     message,
     monitor_settings,
     rig,
+    score,
     text_of,
     unknown,
 )  # fmt: skip
@@ -39,6 +47,12 @@ MONDAY = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 def digest_of(monitor: Rig, settings: DigestSettings | None = None) -> str:
     with database.session(monitor.engine) as session:
         return digest_mail.digest(session, MONDAY, settings or DigestSettings(), MAIL).text
+
+
+def covered(zone: str) -> Coverage:
+    return Coverage(
+        source=Source.DNSBL, metric=zone, families=(4,), first_at=START, last_at=START, whole_at=START
+    )
 
 
 def listed_for(monitor: Rig, hours: int) -> None:
@@ -67,20 +81,55 @@ def test_ips_that_only_a_lists_row_speaks_for_are_counted() -> None:
     with rig() as monitor:
         with database.session(monitor.engine) as session:
             coverage.watch(session, [IP, OTHER_IP], START)
-            row = Coverage(
-                source=Source.DNSBL,
-                metric="bl.test",
-                families=(4,),
-                first_at=START,
-                last_at=START,
-                whole_at=START,
-            )
+            row = covered("bl.test")
             coverage.save(session, row)
         assert "All 2 IPs clean all week, every check answers" in digest_of(monitor)
         assert "2 series watched" in digest_of(monitor)
         with database.session(monitor.engine) as session:
             coverage.save(session, row.model_copy(update={"doubt": "refused"}))
         assert "2 checks unanswered" in digest_of(monitor)
+
+
+def test_every_clean_ip_is_counted_however_few_lines_there_are() -> None:
+    with rig(start=START - timedelta(days=3)) as monitor:
+        listed_for(monitor, 3)
+        with database.session(monitor.engine) as session:
+            coverage.watch(session, [IP + n for n in range(500)], START - timedelta(days=9))
+        said = digest_of(monitor)
+    assert said.startswith("499 clean, 1 in trouble now.")
+    assert "499 clean all week." in said
+
+
+def test_lists_that_speak_for_everybody_speak_for_an_ip_in_trouble_too() -> None:
+    with rig(start=START - timedelta(days=3)) as monitor:
+        for day in range(-3, 0):
+            monitor.take(score(day, 65))
+        with database.session(monitor.engine) as session:
+            coverage.watch(session, [IP], START - timedelta(days=9))
+            coverage.save(session, covered("one.test"))
+        assert "on no list; score 65" in digest_of(monitor)
+        with database.session(monitor.engine) as session:
+            coverage.save(session, covered("one.test").model_copy(update={"doubt": "refused"}))
+        assert "lists unknown; score 65" in digest_of(monitor)
+
+
+def test_links_that_expire_soon_are_named_with_the_day_and_the_remedy() -> None:
+    with rig(start=START - timedelta(days=3)) as monitor:
+        account = SndsAccount.model_validate(
+            {"name": "main", "data-link": "https://snds.example/?k=c4nary", "links-issued": date(2026, 11, 1)}
+        )
+        now = monitor.clock.now()
+        doors = snds_access.of_account(account, SndsSettings(expiry_warning=timedelta(days=21)), now)
+        monitor.watcher.take(Collected("snds", [clean(now)], access=doors))
+        said = digest_of(monitor)
+        with database.session(monitor.engine) as session:
+            html = digest_mail.digest(session, MONDAY, DigestSettings(), MAIL).html
+    assert said.startswith("1 clean, 0 in trouble now, access to 1 source ends.\n")
+    quality = " ".join(said[said.index("DATA QUALITY") :].split())
+    assert "the SNDS links of account main stop working on 2026-12-01, in" in quality
+    assert "make new ones in the SNDS portal" in quality
+    assert "stop working on 2026-12-01" in html
+    assert "c4nary" not in said + html
 
 
 def test_the_verdict_counts_and_the_worst_stand_first() -> None:
@@ -101,6 +150,21 @@ def test_the_verdict_counts_and_the_worst_stand_first() -> None:
 def test_missing_statistics_are_no_data_and_not_zero() -> None:
     with rig() as monitor:
         assert "the engine has reported no mail" in digest_of(monitor)
+
+
+@pytest.mark.parametrize(
+    ("this", "last", "row"),
+    [
+        (7, 3, "Spam trap hits (SNDS) 7 3 +4"),
+        (0, None, "Spam trap hits (SNDS) 0 no data no data"),
+        (2, 2, "Spam trap hits (SNDS) 2 2 same"),
+    ],
+)
+def test_trap_hits_stand_beside_those_of_the_week_before(this: int, last: int | None, row: str) -> None:
+    week = last_week(MONDAY, AMSTERDAM)
+    view = build.digest_view(Facts(week, MONDAY, traps=(this, last)), DigestSettings())
+    _, text = digest_mail.shown(view, "subject")
+    assert row in " ".join(text.split())
 
 
 def test_the_three_forms_say_the_same() -> None:
@@ -124,14 +188,24 @@ def test_the_picture_is_inline_and_has_words() -> None:
             mail = message(digest_mail.digest(session, MONDAY, DigestSettings(), MAIL).mime)
     html = html_of(mail)
     assert f'src="cid:{digest_mail.CHART}"' in html
-    assert 'alt="IPs in trouble: Mon 0, Tue 0, Wed 0, Thu 0, Fri 1, Sat 1, Sun 1"' in html
+    assert 'alt="IPs in trouble: 11-16 0, 11-17 0, 11-18 0, 11-19 0, 11-20 1, 11-21 1, 11-22 1"' in html
     [picture] = [part for part in mail.walk() if part.get_content_type() == "image/png"]
     assert picture["Content-ID"] == f"<{digest_mail.CHART}>"
     assert len(mail.as_bytes()) < 80_000
 
 
+def test_the_page_needs_nothing_beside_it() -> None:
+    with rig(start=START - timedelta(days=3)) as monitor:
+        listed_for(monitor, 3)
+        with database.session(monitor.engine) as session:
+            page = digest_mail.page(digest_mail.view(session, MONDAY, DigestSettings()))
+    assert "cid:" not in page
+    [encoded] = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    assert base64.b64decode(encoded).startswith(b"\x89PNG")
+
+
 def test_each_reader_gets_one_digest_a_week_in_their_own_zone() -> None:
-    kiritimati = DigestRecipient(address="far@example.com", time_zone=ZoneInfo("Pacific/Kiritimati"))
+    kiritimati = Recipient(address="far@example.com", time_zone=ZoneInfo("Pacific/Kiritimati"))
     settings = DigestSettings(recipients=["near@example.com", kiritimati])
     now = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # Monday there already, Sunday here
     with rig(start=START - timedelta(days=9)) as monitor:

@@ -1,7 +1,7 @@
 """Whole mails as their readers get them."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
@@ -11,8 +11,9 @@ import pytest
 from core.lease import Directive, Scope
 from core.rate import Rate
 from monitor.notifications import render
-from monitor.notifications.deeds import rates_up
-from storage import database, incidents, leases, scopes
+from monitor.notifications.ramp import Ramp, climb
+from monitor.notifications.render import CHART
+from storage import database, incidents, leases, outbox, scopes
 from storage.incidents import EventKind, IncidentEvent
 from storage.leases import LeaseChange
 from tests.unit.monitor.watching import (
@@ -98,6 +99,23 @@ def test_a_look_that_began_before_the_incident_and_acted_on_it_is_in_the_mail() 
     assert "1300/h" not in said
 
 
+def test_an_update_tells_what_was_recorded_after_the_mail_though_it_began_before() -> None:
+    with rig() as monitor:
+        monitor.take(clean(monitor.clock.now()))
+        for wait in (3600, 30):
+            monitor.clock.advance(wait)
+            monitor.take(listed(monitor.clock.now()))
+        monitor.later(seconds=61)
+        monitor.clock.advance(2)
+        _cut(monitor, "1200/h", "300/h", "enforce", timedelta(seconds=70), "INC-1")
+        monitor.later(minutes=20)
+        _first, update = monitor.mails()
+    said = flat(text_of(update))
+    assert "1200/h -> 300/h" in said
+    assert "controller: 203.0.113.7 to all providers: 1200/h to 300/h" in said
+    assert "opened:" not in said
+
+
 def test_all_mails_of_one_incident_are_one_thread() -> None:
     with rig() as monitor:
         first, update, resolved = story(monitor)
@@ -108,15 +126,34 @@ def test_all_mails_of_one_incident_are_one_thread() -> None:
     assert [m["X-Tidegate-State"] for m in (first, update, resolved)] == ["firing", "update", "resolved"]
 
 
+def test_long_names_are_neither_folded_nor_encoded() -> None:
+    host = "a-rather-long-host-name.of-a-department.in-a-large-organisation.example.com"
+    with rig(monitor_settings(sender=f"Tidegate <tidegate@{host}>")) as monitor:
+        first, update, _ = story(monitor)
+        with database.reading(monitor.engine) as session:
+            raw = outbox.pending(session)[1].mime
+    header = raw.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert f"References: {first['Message-ID']}" in header
+    assert f"In-Reply-To: {first['Message-ID']}" in header
+    assert f"Subject: {update['Subject']}" in header
+    assert len(first["Message-ID"]) > 78
+
+
 def test_headers_keep_robots_quiet_and_filters_happy() -> None:
     with rig() as monitor:
         first = story(monitor)[0]
     assert first["Auto-Submitted"] == "auto-generated"
     assert first["X-Auto-Response-Suppress"] == "All"
     assert first["List-Id"] == "Tidegate alerts <alerts.tidegate.mta.example>"
-    assert first["List-Unsubscribe"].startswith("<mailto:")
+    assert first["List-Unsubscribe"] == "<mailto:tidegate@mta.example?subject=unsubscribe%20alerts>"
     assert first["X-Tidegate-Incident"] == "INC-1"
     assert first["X-Tidegate-Severity"] == "critical"
+
+
+def test_who_wants_no_more_mail_writes_to_a_person_where_one_is_named() -> None:
+    with rig(monitor_settings(reply_to="Postmaster <postmaster@example.com>")) as monitor:
+        first = story(monitor)[0]
+    assert first["List-Unsubscribe"] == "<mailto:postmaster@example.com?subject=unsubscribe%20alerts>"
 
 
 def test_an_update_prints_the_news_and_not_everything_again() -> None:
@@ -133,8 +170,20 @@ def test_the_resolved_mail_has_the_duration_the_cost_and_the_timetable() -> None
     assert "Over after 7h 22min" in resolved
     assert "Lowest limit: 100/h to all providers." in resolved
     assert re.findall(r"(?<!to )all providers: (\d+/h)", resolved) == [
-        "150/h", "225/h", "337/h", "506/h", "759/h", "1139/h", "1200/h",
+        "150/h", "225/h", "337/h", "759/h", "903/h", "1200/h",
     ]  # fmt: skip
+
+
+def test_the_timetable_of_who_relapsed_begins_later() -> None:
+    begins = []
+    for relapses in (0, 2):
+        with rig() as monitor:
+            with database.session(monitor.engine) as session:
+                scopes.save_states(session, {Scope(source_ip=IP): {"relapses": relapses}}, START)
+            resolved = flat(text_of(story(monitor)[-1]))
+        [begin] = re.findall(r"(\d+ Nov \d\d:\d\d) UTC all providers: 150/h", resolved)
+        begins.append(datetime.strptime(f"2026 {begin}", "%Y %d %b %H:%M").replace(tzinfo=UTC))
+    assert begins[1] - begins[0] == timedelta(hours=8 - 2)
 
 
 def test_in_advise_mode_the_mail_says_that_nothing_was_done() -> None:
@@ -167,7 +216,8 @@ def test_the_html_is_small_and_asks_nobody_for_anything() -> None:
     for mail in mails:
         html = html_of(mail)
         assert len(mail.as_bytes()) < 80_000
-        assert not re.search(r"<(img|link|script|iframe|form)\b|url\(|@import", html)
+        assert not re.search(r"<(link|script|iframe|form)\b|url\(|@import", html)
+        assert set(re.findall(r'<img src="([^"]*)"', html)) == {f"cid:{CHART}"}
         assert 'lang="en"' in html
         assert "prefers-color-scheme: dark" in html
 
@@ -247,13 +297,16 @@ def test_connection_rates_are_shown_and_do_not_pass_for_mail_rates() -> None:
 @pytest.mark.parametrize(
     ("start", "goal", "steps"),
     [
-        ("300/h", "1200/h", ["450/h", "675/h", "1012/h", "1200/h"]),
+        ("300/h", "1000/h", ["450/h", "675/h", "875/h", "1000/h"]),
         ("1200/h", "1200/h", []),
         ("10/h", "unlimited", []),
     ],
 )
-def test_the_timetable_is_times_one_and_a_half(start: str, goal: str, steps: list[str]) -> None:
-    assert [str(rate) for rate in rates_up(Rate.parse(start), Rate.parse(goal))] == steps
+def test_the_timetable_is_quick_up_to_the_threshold_and_slow_above(
+    start: str, goal: str, steps: list[str]
+) -> None:
+    ramp = Ramp(increment=0.2, slow_factor=2)
+    assert [str(rate) for rate in climb(Rate.parse(start), Rate.parse(goal), ramp)] == steps
 
 
 def test_links_in_advice_are_links_and_the_rest_is_escaped() -> None:

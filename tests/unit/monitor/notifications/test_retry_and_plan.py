@@ -4,8 +4,9 @@ import pytest
 
 from core.duration import format_duration
 from monitor.notifications.plan_mail import QUESTION, plan_mail, put_plan
-from monitor.notifications.rehearsal import Scenario, rehearse, sample
+from monitor.notifications.rehearsal import rehearse, sample
 from monitor.notifications.retry import Blame, GiveUp, Retry, after_failure
+from monitor.notifications.samples import Scenario
 from monitor.notifications.settings import NotificationSettings
 from monitor.notifications.views import PlannedChange
 from storage import database, outbox
@@ -84,7 +85,7 @@ def test_a_rehearsal_goes_to_the_real_outbox_and_says_that_it_is_a_test(scenario
 def test_a_resolved_rehearsal_shows_the_timetable() -> None:
     settings = monitor_settings()
     mail = sample(Scenario.RESOLVED, START, settings.notifications, settings.digest)
-    assert "Microsoft: 450/h" in mail.text
+    assert "Microsoft: 180/h" in mail.text
 
 
 @pytest.mark.parametrize("bad", ["nobody", "a@", "@b", "a@b\r\nBcc: c@d"])

@@ -12,6 +12,7 @@ from core.clock import ManualClock
 from storage import audit, database, orders
 from storage.audit import AuditEntry
 from storage.orders import Order
+from tests.unit.tidegate.carrying import carrying
 from tidegate.client import EngineClient
 from tidegate.config.load import Loaded, parse
 from tidegate.web.app import application
@@ -95,7 +96,7 @@ class World:
         self.clock, self.people, self.engine, self.looks = ManualClock(), ManualClock(), ScriptedEngine(), 0
         self.records: Engine = database.open_database(config.database)
         database.upgrade(self.records)
-        client = EngineClient("http://engine", "the-engines-own-token", httpx.MockTransport(self.engine))
+        client = EngineClient("http://engine", "the-engines-own-token", carrying(self.engine))
         self.site = Site(
             config, self.clock, self.records, EngineDesk(client), _at_once, self._act, self.loaded.places
         )

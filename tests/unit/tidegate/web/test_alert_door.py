@@ -17,12 +17,15 @@ from monitor.alerts import body
 from monitor.alerts.alert import Context
 from monitor.alerts.inbox import Taken
 from monitor.watcher import WatchResult
+from tests.unit import doors
+from tests.unit.doors import UNDECLARED
 from tests.unit.monitor.alerts.alert_bodies import context
-from tidegate.web.app import application
+from tidegate.web.app import application, routed
 from tidegate.web.document import document
 from tidegate.web.settings import WebScope, WebSettings, WebToken
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "openapi-watch.json"
+DOORS = doors.doors(routed())
 ALERT, READ = "alert-token-0000001", "read-token-00000002"
 PLAIN = {"ip": "203.0.113.7"}
 
@@ -88,28 +91,25 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     return found
 
 
-def operations() -> list[tuple[str, str]]:
-    paths = json.loads(DOCUMENT.read_text())["paths"]
-    return [(method.upper(), path) for path, methods in paths.items() for method in methods]
-
-
 def test_the_committed_openapi_document_is_the_true_one() -> None:
-    assert DOCUMENT.read_text() == document(), (
-        "run: python -m tidegate.web.document > docs/openapi-watch.json"
-    )
+    assert DOCUMENT.read_text() == document(), "run: make reference"
+
+
+def test_every_door_says_whom_it_lets_in() -> None:
+    undeclared = [str(one) for one in DOORS if one.role == UNDECLARED]
+    assert not undeclared, "take Sender or Reader as a parameter, or write openapi_extra=OPEN"
+    assert {one.path for one in DOORS if one.role is None} == {"/-/healthy"}
 
 
 @pytest.mark.parametrize("secret", [None, "a-stranger-s-token", ALERT, READ])
-@pytest.mark.parametrize(("method", "path"), operations())
-async def test_a_door_opens_to_its_scope_alone(
-    door: Door, method: str, path: str, secret: str | None
-) -> None:
-    answer = await door.client.request(method, path, json=PLAIN, headers=bearer(secret))
-    wanted = ALERT if method == "POST" else READ
-    if path == "/-/healthy" or secret == wanted:
+@pytest.mark.parametrize("entry", DOORS, ids=str)
+async def test_a_door_opens_to_its_role_alone(door: Door, entry: doors.Door, secret: str | None) -> None:
+    answer = await door.client.request(entry.method, entry.path, json=PLAIN, headers=bearer(secret))
+    held = {ALERT: WebScope.ALERT, READ: WebScope.READ}.get(secret or "")
+    if entry.role is None or held == entry.role:
         assert answer.status_code == 200
     else:
-        problem(answer, 403 if secret in {ALERT, READ} else 401)
+        problem(answer, 403 if held else 401)
         assert door.desk.senders == []
 
 

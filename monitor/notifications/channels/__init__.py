@@ -1,0 +1,1 @@
+"""Ways to people other than mail. Each turns the same bulletin into its own words."""

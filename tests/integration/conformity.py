@@ -1,0 +1,84 @@
+"""schemathesis against a running API: what its OpenAPI document promises is what it answers, whatever is asked.
+
+The same requests each time: hypothesis draws them without chance, and keeps no memory of other runs.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi import checks
+
+CHECKS: list[Any] = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+    checks.ignored_auth,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Conformity:
+    """How to ask: where, with which headers, how often, and what is really there to be asked about."""
+
+    base: str
+    headers: Mapping[str, str]
+    examples: int
+    there: Mapping[str, str] = field(default_factory=dict)
+    endless: frozenset[str] = frozenset()
+
+
+def ask(document: Mapping[str, Any], how: Conformity) -> Counter[str]:
+    """Ask every operation; how many answers of each kind (`2xx`) came. Raises what the first breach was."""
+    answers: Counter[str] = Counter()
+    schema = schemathesis.openapi.from_dict(dict(document))
+    with requests.Session() as session:
+        for found in schema.get_all_operations():
+            operation = found.ok()
+            if operation.path in how.endless:
+                continue
+            for strategy in _strategies(operation, how.there):
+                _ask(strategy, how, session, answers)
+    return answers
+
+
+def _strategies(operation: APIOperation, there: Mapping[str, str]) -> Iterable[Any]:
+    """Requests as the document wants them, about things that are there and about others; and bad ones."""
+    names = {parameter.name for parameter in operation.path_parameters}
+    real = {name: value for name, value in there.items() if name in names}
+    yield operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    if real:
+        yield operation.as_strategy(generation_mode=GenerationMode.POSITIVE, path_parameters=real)
+    takes_something = operation.body or operation.query or operation.headers or operation.path_parameters
+    if takes_something:
+        yield operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+
+
+def _ask(strategy: Any, how: Conformity, session: requests.Session, answers: Counter[str]) -> None:
+    @settings(
+        max_examples=how.examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=strategy)
+    def one(case: Case) -> None:
+        answer = case.call_and_validate(
+            base_url=how.base, session=session, headers=dict(how.headers), checks=CHECKS, timeout=20
+        )
+        answers[f"{answer.status_code // 100}xx"] += 1
+
+    run: Callable[[], None] = one
+    run()
