@@ -136,9 +136,12 @@ def watched_since(session: Session, ip: IpAddress) -> datetime | None:
     return row.since if row else None
 
 
-def watched(session: Session) -> dict[IpAddress, datetime]:
-    """Every watched IP, since when."""
-    rows = session.exec(select(WatchedIpRow.ip, WatchedIpRow.since))
+def watched(session: Session, ips: Iterable[IpAddress] | None = None) -> dict[IpAddress, datetime]:
+    """Every watched IP, since when; of some IPs those that are."""
+    wanted = select(WatchedIpRow.ip, WatchedIpRow.since)
+    if ips is not None:
+        wanted = wanted.where(col(WatchedIpRow.ip).in_([str(ip) for ip in ips]))
+    rows = session.exec(wanted)
     return {parse_ip(ip): since for ip, since in rows}
 
 

@@ -68,11 +68,8 @@ def latest_of(session: Session, ips: Collection[IpAddress]) -> dict[IpAddress, l
     own: dict[IpAddress, list[Reading]] = {ip: [] for ip in ips}
     for reading in readings.latest(session, ips):
         own[reading.ip].append(reading)
-    lists = coverage.load(session)
-    return {
-        ip: coverage.with_implied(ip, mine, coverage.watched_since(session, ip), lists)
-        for ip, mine in own.items()
-    }
+    lists, since = coverage.load(session), coverage.watched(session, ips)
+    return {ip: coverage.with_implied(ip, mine, since.get(ip), lists) for ip, mine in own.items()}
 
 
 def hours(session: Session, since: datetime) -> list[tuple[datetime, str, tuple[int, ...]]]:

@@ -30,10 +30,9 @@ def details(
     session: Session, ips: Sequence[IpAddress], leases: Sequence[dict[str, Any]], now: datetime
 ) -> ips_view.Details:
     """What a listing shows of some IPs."""
-    watched = {ip: since for ip in ips if (since := coverage.watched_since(session, ip))}
     return ips_view.Details(
         readings=fleet.latest_of(session, ips),
         history=incidents.between(session, now - timedelta(days=DAYS), now, ips),
-        watched=watched,
+        watched=coverage.watched(session, ips),
         leases=leases,
     )
