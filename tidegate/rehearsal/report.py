@@ -35,20 +35,24 @@ _WORDS: Final = """
 
 The laws are the same; what is not the same is everything between them. Mail comes in whole recipients, and
 in messages: a provider counts what it takes by recipients, and lets what it did not use in a quarter of an
-hour be used later, or else chance alone would look like a burst. The engine tries a deferred recipient
-again after ten minutes sharp, the simulation after ten minutes on average. The watch process looks when the
-engine tells it of replies, at most once a real second, which is {second:.0f} minutes of the world, and asks
-lists and SNDS by its own clock; the simulation looks each quarter of an hour. A cut reaches the engine over
-HTTP and holds from the next recipient on. Deferrals and blocks are real replies and pass through the
-shipped catalogue: a 4xx of a blocking Gmail counts as a deferral here and as a block in the simulation.
-Providers never say 421, with which Gmail and Yahoo often answer: the engine would let the whole IP wait for
-ten minutes without any controller, and the two columns would not be about the same world.
+hour be used later, or else chance alone would look like a burst. So the first refusal, and with it the
+first cut, comes some quarter of an hour later, and a little more of the unwanted mail gets in. The engine
+tries a deferred recipient again after ten minutes sharp, sends what became ready first, and lets providers
+take turns at the limit of the whole IP; the simulation tries after ten minutes on average, sends the oldest
+first, and divides that limit by what waits. Without control a backlog stands at that limit for days: there
+delays and the way back differ most. The watch process looks when the engine tells it of replies, at most
+once a real second, which is {second:.0f} minutes of the world, and asks lists and SNDS by its own clock;
+the simulation looks each quarter of an hour. A cut reaches the engine over HTTP and holds from the next
+recipient on. Deferrals and blocks are real replies and pass through the shipped catalogue: a 4xx of a
+blocking Gmail counts as a deferral here and as a block in the simulation. Providers never say 421, with
+which Gmail and Yahoo often answer: the engine would let all mail to them wait for ten minutes without any
+controller, and the two columns would not be about the same world.
 
 What this does not show: the figures rest on the same assumptions about providers as the evaluation, so that
 agreement here says that engine, monitor and controller do together what the simulation says they do, and
 nothing about how your providers judge. One seed is one story: differences of a few percent between columns
-are chance. The simulation's small sender is cut a little later than the large one of the evaluation, because
-few messages prove less.
+are chance, and a machine that is busy with other things makes the real loop late. A small sender is cut a
+little later than the large one of the evaluation, because few messages prove less.
 """
 
 
@@ -57,7 +61,8 @@ def page(comparisons: Sequence[Comparison]) -> str:
     plan = comparisons[0].plan
     parts = [_HEAD.format(volume=plan.volume, hour=3_600 / plan.speed)]
     for one in comparisons:
-        parts += [f"## {one.plan.title.capitalize()}\n\n{one.plan.scenario.meaning}.", table(one)]
+        meaning = one.plan.scenario.meaning
+        parts += [f"## {one.plan.title.capitalize()}\n\n{meaning[0].upper()}{meaning[1:]}.", table(one)]
         parts.append(f"The real controller's first decisions:\n\n```\n{story(one)}\n```")
     parts.append(_WORDS.format(second=plan.speed / 60))
     return "\n\n".join(part.strip() for part in parts) + "\n"
