@@ -9,8 +9,13 @@ from pydantic import BaseModel, Field
 MEDIA_TYPE: Final = "application/problem+json"
 _PREFIX: Final = "urn:tidegate:"
 
-ALWAYS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS)
-"""What any door that asks for a token may answer."""
+ALWAYS: Final = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
+"""What any door that asks for a token may answer; 422 also for names in the query that it does not know."""
 
 
 class PartProblem(BaseModel):

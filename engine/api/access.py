@@ -2,13 +2,17 @@
 
 import hmac
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import Depends, Request, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from core.errors import OperatorError
 from engine.api.problems import Forbidden, TooManyRequests, Unauthorised
 from engine.api.tokens import TokenBook
 from engine.audit import Change
@@ -65,12 +69,34 @@ def needs(scope: TokenScope) -> Any:
     """A dependency that lets through callers with that scope, and says so in the OpenAPI document."""
 
     # the scheme stands here for the document alone; in caller() it would make every request count twice
-    def check(who: Annotated[Caller, Depends(caller)], _scheme: Annotated[_Told, Depends(_BEARER)]) -> Caller:
+    def check(
+        request: Request,
+        who: Annotated[Caller, Depends(caller)],
+        _scheme: Annotated[_Told, Depends(_BEARER)],
+    ) -> Caller:
         if not who.scope.allows(scope):
             raise Forbidden(f"token {who.name} has scope {who.scope}; this needs {scope}")
+        _refuse_unknown_names(request)
         return who
 
     return Security(check, scopes=[scope])
+
+
+def _refuse_unknown_names(request: Request) -> None:
+    """Raises OperatorError: with `?dry-run=true` misspelt, what was to be rehearsed would be done."""
+    route: APIRoute = request.scope["route"]
+    known = list(_query_names(route.dependant))
+    strange = sorted(request.query_params.keys() - set(known))
+    if strange:
+        takes = f"takes {', '.join(known)}" if known else "takes none"
+        raise OperatorError(f"unknown in the query: {', '.join(map(repr, strange))}; {route.path} {takes}")
+
+
+def _query_names(door: Dependant) -> Iterator[str]:
+    """What a door and all that it depends on read from the query."""
+    yield from (field.alias for field in door.query_params)
+    for part in door.dependencies:
+        yield from _query_names(part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,22 +16,13 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
-
-def bad_data_is_refused(context: Any, response: Any, case: Case) -> bool | None:
-    """As schemathesis has it, but for queries with unknown names: these are passed over, as on the web."""
-    known = {parameter.name for parameter in case.operation.query}
-    if set(case.query or ()) - known:
-        return None
-    return checks.negative_data_rejection(context, response, case)
-
-
 CHECKS: list[Any] = [
     not_a_server_error,
     checks.status_code_conformance,
     checks.content_type_conformance,
     checks.response_headers_conformance,
     checks.response_schema_conformance,
-    bad_data_is_refused,
+    checks.negative_data_rejection,
     checks.ignored_auth,
 ]
 

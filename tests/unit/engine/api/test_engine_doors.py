@@ -246,6 +246,19 @@ async def test_mail_may_be_handed_over_as_parts_as_text_or_as_octets(tmp_path: P
     engine.state.close()
 
 
+async def test_a_misspelt_name_in_the_query_is_refused_and_nothing_is_done(tmp_path: Path) -> None:
+    engine = assembled(tmp_path)
+    queued(engine, "example.net", "a@example.net")
+    asked = {"queue": "example.net/default", "reason": "a rehearsal"}
+    async with client(app_of(engine)) as asking:
+        answer = await asking.post("/v1/messages/delete", params={"dryrun": "true"}, json=asked)
+        nothing = await asking.get("/v1/status", params={"verbose": "yes"})
+    assert (answer.status_code, nothing.status_code) == (422, 422)
+    assert "unknown in the query: 'dryrun'; /v1/messages/delete takes dry_run" in answer.json()["detail"]
+    assert [r.address for r in engine.queues.find("example.net", "default").ready] == ["a@example.net"]
+    engine.state.close()
+
+
 async def test_metrics_are_of_configured_labels_alone(tmp_path: Path) -> None:
     engine = assembled(tmp_path)
     queued(engine, "secret-customer.example", "a@secret-customer.example")
