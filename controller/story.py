@@ -112,11 +112,16 @@ def tell(
             for o in world.orders
             if o.concerns(scope.source_ip, scope.provider)
         ),
-        elsewhere=tuple(
-            f"{other}: {found.want} ({found.rule})"
-            for other, found in sorted(verdict.loud(), key=lambda pair: pair[0].provider)
-            if other.source_ip == scope.source_ip and other != scope and found.want is not None
-        ),
+        elsewhere=_elsewhere(verdict, scope),
+    )
+
+
+def _elsewhere(verdict: fleet.Verdict, scope: Scope) -> tuple[str, ...]:
+    """What holds the same IP at other providers."""
+    return tuple(
+        f"{other}: {found.want} ({found.rule})"
+        for other, found in sorted(verdict.loud(), key=lambda pair: pair[0].provider)
+        if other.source_ip == scope.source_ip and other != scope and found.want is not None
     )
 
 

@@ -27,6 +27,7 @@ class _Counts:
 
 
 _COUNTED = {
+    ReplyClass.DELIVERED: ("delivered",),
     ReplyClass.DEFERRAL: ("deferred",),
     ReplyClass.REPUTATION_DEFERRAL: ("deferred", "reputation_deferred"),
     ReplyClass.DOMAIN_DEFERRAL: ("deferred", "domain_replies"),
@@ -64,9 +65,6 @@ class Statistics:
     def answered(self, source: IpAddress, provider: str, kind: ReplyClass, text: str, at: float) -> None:
         """A peer's reply to one recipient."""
         counts = self._at(source, provider, at)
-        if kind is ReplyClass.DELIVERED:
-            counts.delivered += 1
-            return
         for name in _COUNTED[kind]:
             setattr(counts, name, getattr(counts, name) + 1)
         if kind in _ABOUT_IP:

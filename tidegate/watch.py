@@ -85,19 +85,7 @@ class Watch:
 
         Raises OperatorError when the database or a list's settings cannot be used.
         """
-        self._engine = database.open_database(self.config.database)
-        database.upgrade(self._engine)
-        self._watcher = Watcher(
-            self._engine,
-            self.clock,
-            self.config.monitor,
-            messengers.background(self.config),
-            len(self.config.source_ips),
-        )
-        self._jobs = Jobs(self.clock)
-        self._replies = ReplyHistory(self.config.monitor.replies)
-        with database.reading(self._engine) as session:
-            self._replies.remember(readings.latest(session))
+        self._open()
         collectors = self._collectors()
         link = driver.connect(self.config.controller.engine)
         door = self._door()
@@ -129,6 +117,22 @@ class Watch:
                     await collector.aclose()
                 await link.close()
                 self._engine.dispose()
+
+    def _open(self) -> None:
+        """The records, and who works on them."""
+        self._engine = database.open_database(self.config.database)
+        database.upgrade(self._engine)
+        self._watcher = Watcher(
+            self._engine,
+            self.clock,
+            self.config.monitor,
+            messengers.background(self.config),
+            len(self.config.source_ips),
+        )
+        self._jobs = Jobs(self.clock)
+        self._replies = ReplyHistory(self.config.monitor.replies)
+        with database.reading(self._engine) as session:
+            self._replies.remember(readings.latest(session))
 
     def _door(self) -> "WebServer | None":
         """The web monitor, and where other monitors post their alerts, if anybody may."""

@@ -80,7 +80,7 @@ class Scheduler:
         connection.messages += 1
         if not usable:
             self._gone(connection)
-        elif _is_worn(connection) or self.stopping:
+        elif connection.is_worn or self.stopping:
             self._close(connection)
         else:
             self._rest(connection, now)
@@ -340,14 +340,6 @@ class Scheduler:
         self.timers.set(connection, NEVER)
         connection.state = ConnectionState.CLOSED
         connection.lane.connections -= 1
-
-
-def _is_worn(connection: Connection) -> bool:
-    settings = connection.lane.queue.settings
-    return (
-        0 < (settings.max_msg_per_connection or 0) <= connection.messages
-        or 0 < (settings.max_errors_per_connection or 0) <= connection.errors
-    )
 
 
 def _unspoken(limited: Lane | Parent, now: int) -> bool:

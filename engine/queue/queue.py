@@ -71,6 +71,15 @@ class Connection:
     """When it is closed unless it is used again before, monotonic ns."""
     wake_at: int = NEVER
 
+    @property
+    def is_worn(self) -> bool:
+        """Whether it has carried as many messages, or met as many errors, as one may."""
+        settings = self.lane.queue.settings
+        return (
+            0 < (settings.max_msg_per_connection or 0) <= self.messages
+            or 0 < (settings.max_errors_per_connection or 0) <= self.errors
+        )
+
 
 @dataclass(slots=True, eq=False)
 class Lane:

@@ -11,6 +11,7 @@ from monitor.detection import detect
 from monitor.detection.finding import Finding
 from monitor.detection.settings import DetectionSettings
 from monitor.incidents.lifecycle import Move, Past, transition
+from monitor.incidents.record import new_incident
 
 _NEVER_FLAPS = 10**9
 
@@ -71,22 +72,5 @@ def _turn(known: Incident | None, finding: Finding, at: datetime, numbers: Itera
 
 
 def _incident(finding: Finding, at: datetime, number: int) -> Incident:
-    return Incident(
-        number=number,
-        fingerprint=finding.fingerprint,
-        kind=finding.kind,
-        ip=finding.ip,
-        source=finding.source,
-        metric=finding.metric,
-        rule=finding.rule,
-        severity=finding.severity,
-        tier=finding.tier,
-        provider=finding.provider,
-        state=IncidentState.OPEN,
-        title=finding.title,
-        summary=finding.summary,
-        evidence=finding.evidence,
-        evidence_end=finding.evidence_end,
-        opened_at=at,
-        updated_at=at,
-    )
+    opened = dict(new_incident(finding, at))
+    return Incident(**opened, number=number, state=IncidentState.OPEN, updated_at=at)
