@@ -23,9 +23,9 @@ from pathlib import Path
 if __name__ == "__main__":  # started as a file, it finds its own directory first, and not the house
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from bench.loopback import free_port
 from bench.options import Form, Options
 from bench.relay.errors import BenchError
+from lab.ports import free_port
 
 QUEUES = 100
 TOKEN = "bench-token-00000001"

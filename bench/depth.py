@@ -28,10 +28,11 @@ from pathlib import Path
 import httpx
 import yaml
 
-from bench.loopback import Names, Sink, free_port
+from bench.loopback import Names, Sink
 from bench.options import Form, Options
 from engine.spool.base import MessageId, NewMessage
 from engine.spool.log import LogSpool
+from lab.ports import free_port
 
 SOURCES, PROVIDERS, DOMAINS = 50, 40, 500
 CAMPAIGNS = 200

@@ -2,16 +2,9 @@
 
 import asyncio
 import contextlib
-import socket
 import struct
 from collections.abc import Callable
 from typing import Any
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Names(asyncio.DatagramProtocol):

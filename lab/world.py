@@ -1,6 +1,5 @@
 """The whole pretend internet: DNS, SNDS, three providers, a mailbox, wired together on loopback."""
 
-import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from lab.dns import DnsServer, lookup
 from lab.ledger import Ledger
 from lab.mailbox import Mailbox
 from lab.manners import PROVIDERS, Provider
+from lab.ports import free_port
 from lab.providers import MailboxProvider
 from lab.snds import SndsBook
 from lab.snds_server import SndsServer
@@ -43,13 +43,6 @@ POOLS = (
     Pool("marketing", (lab_source(7), lab_source(8))),
     Pool("transactional", (lab_source(16), lab_source(17))),
 )
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that is free now; it may be taken before it is used."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 class Lab:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from bench.relay import packages
 from bench.relay.contender import Relay, Site
-from bench.relay.load import free_port, until_listening
+from bench.relay.load import until_listening
 from bench.relay.private_root import PrivateRoot, mounting
 from bench.relay.processes import launched
+from lab.ports import free_port
 
 _LIBRARIES = (
     *("libdb5.3", "libevent-2.1-7", "libgnutls-dane0", "libgnutls30", "libidn12", "libidn2-0"),

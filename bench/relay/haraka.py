@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from bench.relay import packages
 from bench.relay.contender import Relay, Site
-from bench.relay.load import free_port, tool, until_listening
+from bench.relay.load import tool, until_listening
 from bench.relay.processes import launched
+from lab.ports import free_port
 
 _VERSION = "3.3.4"
 _PLUGIN = """\

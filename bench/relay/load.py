@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from bench.relay.errors import BenchError, Unavailable
 from bench.relay.processes import ProcessGroup
+from lab.ports import free_port
 
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
 SENDER, RECIPIENT = "from@bench.test", "to@dest.test"
@@ -50,13 +50,6 @@ def tool(name: str, package: str) -> str:
     if found is None:
         raise Unavailable(f"{name} is absent: apt-get install {package}")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def offer(load: Load, port: int) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from bench.relay import packages
 from bench.relay.contender import Relay, Site
 from bench.relay.errors import Unavailable
-from bench.relay.load import free_port, until_listening
+from bench.relay.load import until_listening
 from bench.relay.processes import launched
+from lab.ports import free_port
 
 _MAIN = """\
 compatibility_level = 3.6

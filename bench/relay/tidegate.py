@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench.relay.contender import Relay, Site
-from bench.relay.load import free_port, until_listening
+from bench.relay.load import until_listening
 from bench.relay.processes import launched
+from lab.ports import free_port
 
 _SOURCES = ("127.0.1.1", "127.0.1.2")
 _ABOVE_ALL = "100000/s"

@@ -4,7 +4,6 @@ import asyncio
 import os
 import pwd
 import shutil
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from certificates import Pair
+
+from lab.ports import free_port
 
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/sbin"
 
@@ -28,13 +29,6 @@ def tool(name: str, package: str) -> str:
 def needs_root(who: str) -> None:
     if os.geteuid() != 0:
         pytest.skip(f"{who} has to be started as root")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from core.address import SourceIp
 from core.clock import SystemClock
 from core.incident import Incident, IncidentState, Severity
-from lab.world import free_port
+from lab.ports import free_port
 from monitor.alerts.inbox import Inbox, Taken
 from monitor.alerts.settings import AlertSettings
 from monitor.settings import MonitorSettings

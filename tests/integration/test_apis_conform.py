@@ -13,7 +13,7 @@ from test_alertmanager import Desk
 
 from core.clock import SystemClock
 from engine.api.app import routed as engine_routed
-from lab.world import free_port
+from lab.ports import free_port
 from tidegate.web.app import application
 from tidegate.web.app import routed as watch_routed
 from tidegate.web.server import WebServer

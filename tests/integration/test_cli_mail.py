@@ -7,7 +7,7 @@ import pytest
 
 from core.clock import SystemClock
 from lab.mailbox import Mailbox
-from lab.world import free_port
+from lab.ports import free_port
 from tidegate.cli import run
 
 

@@ -14,7 +14,7 @@ import yaml
 from core.clock import SystemClock
 from engine import service
 from lab.mailbox import Mailbox
-from lab.world import free_port
+from lab.ports import free_port
 from storage import database
 from tests.integration import scripted_dns
 from tests.integration.scripted_dns import Reply, ScriptedDns

@@ -12,10 +12,10 @@ import pytest
 from answering import answering
 from small_engine import DOMAIN, accounted, engine, mailbox, name_server, send, until
 from smtp_scripts import TEXT
-from system_peers import free_port
 
 from core.clock import ScaledClock
 from engine.outbound import Timeouts
+from lab.ports import free_port
 from lab.zones import Zones
 
 RECIPIENT = f"c@{DOMAIN}"

@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from lab.world import free_port
+from lab.ports import free_port
 from tests.unit.monitor.watching import message
 
 CHILD = Path(__file__).with_name("outbox_child.py")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from core.clock import NANOSECONDS, ScaledClock, SystemClock
 from lab.configuration import TOKEN
-from lab.world import free_port
+from lab.ports import free_port
 from tidegate.client import EngineClient
 from tidegate.demo.acts import baseline, blindness, closing, listing, provider, recovery, your_turn
 from tidegate.demo.console import Console, Tone

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lab.world import free_port
+from lab.ports import free_port
 from tests.unit.tidegate.carrying import carrying
 from tidegate.cli import completion, run
 from tidegate.cli.invocation import Invocation

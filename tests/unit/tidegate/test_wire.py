@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import OperatorError
-from lab.world import free_port
+from lab.ports import free_port
 from tidegate.wire import Unreachable, Wire
 
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"

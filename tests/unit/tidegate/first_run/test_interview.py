@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import OperatorError
-from lab.world import free_port
+from lab.ports import free_port
 from tidegate.cli import run
 from tidegate.config.load import load
 from tidegate.first_run.answers import HostPort, SndsWay
