@@ -27,6 +27,8 @@ PROGRAM = """\
     signal.signal(signal.SIGHUP, lambda *_: say("reloaded"))
     say("started")
     if mode == "usage":
+        while "engine started" not in log.read_text():
+            time.sleep(0.01)
         sys.exit(2)
     while True:
         time.sleep(0.01)
