@@ -1,7 +1,7 @@
 """Gathers what the loop wants written while one thread commits, and tells the loop what became of it.
 
-There is no waiting before a commit: what arrives while one is in flight makes up the next. Everything
-here runs in the loop's thread except `_run`.
+What arrives while a commit is in flight makes up the next; only under load does that one wait a moment for
+company. Everything here runs in the loop's thread except `_run`.
 """
 
 import asyncio
@@ -121,9 +121,15 @@ class Committer:
                 waiter.set_exception(as_spool_error(commit.error))
         if self._entries or self._marks or self._syncs:
             self._busy = True
-            self._submit()
+            self._submit_after(commit)
         if commit.pending_sync and self._timer is None:
             self._timer = self._loop.call_later(self._options.sync_after, self._sync_soon)
+
+    def _submit_after(self, commit: Commit) -> None:
+        if len(commit.batch.entries) >= self._options.commit_siblings:
+            self._loop.call_later(self._options.commit_delay, self._submit)
+        else:
+            self._submit()
 
     def _sync_soon(self) -> None:
         """Nobody awaits this: a failure is counted and the next commit tries again."""
