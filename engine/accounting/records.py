@@ -77,27 +77,32 @@ def columns(kinds: Iterable[RecordKind]) -> tuple[str, ...]:
 
 
 def completed(record: Record) -> Iterator[dict[str, Any]]:
-    """The record with everything that follows from it, one for each recipient. Times are ISO 8601."""
-    fields: dict[str, Any] = {"type": record.kind.value, "timeLogged": record.at.isoformat(), **record.fields}
-    given = fields.get("rcpt")
-    for name in _NAMED_BY_TIME:
-        if isinstance(fields.get(name), float | int):
-            fields[name] = _iso(fields[name])
-    if isinstance(queued := record.fields.get("timeQueued"), float | int):
-        fields["totalSecondsQueued"] = max(0, int(record.at.timestamp() - queued))
-    if isinstance(fields.get("id"), int):
-        fields["id"] = format_id(fields["id"])
+    """What is known of the record and what follows from it, one for each recipient. Times are in UTC."""
+    known = {name: value for name, value in record.fields.items() if value is not None}
+    fields: dict[str, Any] = {"type": record.kind.value, "timeLogged": record.at, **known}
+    _tell_times(fields, record.at)
+    if (message_id := fields.get("id")) is not None:
+        fields["id"] = format_id(message_id)
     if action := _ACTIONS.get(record.kind):
         fields.setdefault("dsnAction", action)
     if record.kind in _CATEGORISED and "bounceCat" not in fields:
         fields["bounceCat"] = bounce_category(str(fields.get("dsnDiag", ""))).value
     if (mta := fields.get("dsnMta")) and (address := _destination(mta)):
         fields.setdefault("dlvDestinationIp", address)
-    if not isinstance(given, list | tuple):
+    given = fields.get("rcpt")
+    if not isinstance(given, list):
         yield fields
         return
     for recipient in given:
         yield {**fields, "rcpt": recipient}
+
+
+def _tell_times(fields: dict[str, Any], at: datetime) -> None:
+    if (queued := fields.get("timeQueued")) is not None:
+        fields["totalSecondsQueued"] = max(0, int(at.timestamp() - queued))
+    for name in _NAMED_BY_TIME:
+        if (seconds := fields.get(name)) is not None:
+            fields[name] = datetime.fromtimestamp(seconds, UTC)
 
 
 def plain(value: Any) -> str:
@@ -106,11 +111,6 @@ def plain(value: Any) -> str:
         return ""
     text = str(value)
     return text if text.isprintable() and len(text) <= _LONGEST else printable(text, _LONGEST)
-
-
-@lru_cache(maxsize=16)
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat()
 
 
 @lru_cache(maxsize=4_096)
