@@ -56,10 +56,10 @@ def read_instructions(content: bytes) -> Instructions:
     )
 
 
-def received_field(message: ReceivedMessage, hostname: str, at: float, trace: bytes) -> bytes:
+def received_field(message: ReceivedMessage, peer: str, hostname: str, at: float, trace: bytes) -> bytes:
     """The trace field that we prepend (RFC 5321 section 4.4), at POSIX time `at`; reports show its id."""
     text = (
-        f"Received: from {message.helo} ([{_literal(message.peer)}])\r\n"
+        f"Received: from {message.helo} ([{'IPv6:' if ':' in peer else ''}{peer}])\r\n"
         f"\tby {hostname} with {message.protocol} id {trace.hex()};\r\n"
         f"\t{_date(int(at))}\r\n"
     )
@@ -67,8 +67,8 @@ def received_field(message: ReceivedMessage, hostname: str, at: float, trace: by
 
 
 @lru_cache(maxsize=1_024)
-def _literal(peer: IpAddress) -> str:
-    return f"IPv6:{peer}" if peer.version == 6 else str(peer)
+def _text(peer: IpAddress) -> str:
+    return str(peer)
 
 
 @lru_cache(maxsize=4)
@@ -107,18 +107,18 @@ class Reception:
         except OperatorError as error:
             return Reply(550, "5.7.1", (str(error),))
         now = self.clock.now()
-        at = now.timestamp()
+        at, peer = now.timestamp(), _text(received.peer)
         message = NewMessage(
             sender=received.sender,
             recipients=received.recipients,
-            content=received_field(received, self.settings.hostname, at, self._traces.next(at))
+            content=received_field(received, peer, self.settings.hostname, at, self._traces.next(at))
             + await self._signed(asked.content, vmta, received.recipients),
             vmta=vmta,
             job=asked.job,
             eight_bit=received.eight_bit,
             smtp_utf8=received.smtp_utf8,
             received_at=now,
-            peer=str(received.peer),
+            peer=peer,
             wishes=received.wishes.dump() if received.wishes else "",
         )
         message_id = await self.spool.store(message)

@@ -16,7 +16,7 @@ _NEEDS_UTF8 = local(550, "5.6.7", "the message needs SMTPUTF8, which the peer do
 class Transaction:
     """One envelope on its way. Recipients whose address could inject anything are answered by ourselves."""
 
-    __slots__ = ("_envelope", "_next", "_outcomes", "_sent", "_wishes", "accepted")
+    __slots__ = ("_envelope", "_needs_utf8", "_next", "_outcomes", "_sent", "_wishes", "accepted")
 
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
@@ -30,6 +30,8 @@ class Transaction:
                 self._sent.append(place)
             else:
                 self._settle(place, _BAD_RECIPIENT, Stage.RCPT)
+        addresses = [envelope.sender, *(envelope.recipients[place] for place in self._sent)]
+        self._needs_utf8 = envelope.smtp_utf8 or not all(map(str.isascii, addresses))
 
     @property
     def outcomes(self) -> tuple[RecipientOutcome, ...]:
@@ -51,7 +53,7 @@ class Transaction:
         envelope = self._envelope
         if envelope.sender and not address.is_mailbox(envelope.sender):
             return _BAD_SENDER
-        if self._needs_utf8() and "SMTPUTF8" not in extensions:
+        if self._needs_utf8 and "SMTPUTF8" not in extensions:
             return _NEEDS_UTF8
         limit = extensions.get("SIZE", "")
         if limit.isdecimal() and 0 < int(limit) < len(envelope.content):
@@ -66,7 +68,7 @@ class Transaction:
             words.append(f"SIZE={len(self._envelope.content)}")
         if self._envelope.eight_bit and "8BITMIME" in extensions:
             words.append("BODY=8BITMIME")
-        if self._needs_utf8():
+        if self._needs_utf8:
             words.append("SMTPUTF8")
         line = " ".join(words)
         if self._envelope.wishes and "DSN" in extensions:
@@ -110,11 +112,3 @@ class Transaction:
     def _rcpt(self, place: int) -> bytes:
         wish = str(self._wishes.of(place)) if self._wishes else ""
         return f"RCPT TO:<{self._envelope.recipients[place]}>{wish}\r\n".encode()
-
-    def _needs_utf8(self) -> bool:
-        envelope = self._envelope
-        return (
-            envelope.smtp_utf8
-            or not envelope.sender.isascii()
-            or not all(self._envelope.recipients[place].isascii() for place in self._sent)
-        )

@@ -110,7 +110,7 @@ def test_a_message_without_instructions_is_not_copied() -> None:
 
 def test_the_received_field_names_peer_helo_and_time() -> None:
     message = ReceivedMessage(ip_address("2001:db8::1"), "client.test", "", ("a@b.test",), b"")
-    field = received_field(message, "mta.test", NOW.timestamp(), bytes(range(12))).decode()
+    field = received_field(message, str(message.peer), "mta.test", NOW.timestamp(), bytes(range(12))).decode()
     assert field.startswith(
         "Received: from client.test ([IPv6:2001:db8::1])\r\n\tby mta.test with ESMTP"
         " id 000102030405060708090a0b;\r\n"
