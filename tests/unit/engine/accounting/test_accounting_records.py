@@ -135,4 +135,5 @@ def test_a_reply_has_one_of_powermtas_categories(reply: str, category: BounceCat
 
 def test_a_word_that_is_no_unicode_does_not_hold_up_the_file() -> None:
     lines = JsonEncoding().encode([attempt(orig="half \ud800"), attempt()]).splitlines()
-    assert [json.loads(line)["orig"] for line in lines] == ["half \ud800", "news@example.com"]
+    odd, plain = map(json.loads, lines)
+    assert odd == {**plain, "orig": "half \ud800"}

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,14 @@ class Gated(OsFiles):
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
+        self.reached = threading.Event()
         self.begun = 0
 
     def fdatasync(self, fd: int) -> None:
         self.begun += 1
+        self.reached.set()
         assert self.gate.wait(20)
         super().fdatasync(fd)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def syncs_of_a_straggler(folder: Path, first: int) -> int:
@@ -41,8 +36,9 @@ async def syncs_of_a_straggler(folder: Path, first: int) -> int:
     await spool.store(message())  # makes the segment, which takes a sync of its own
     before = disk.begun
     disk.gate.clear()
+    disk.reached.clear()
     commit = [asyncio.create_task(spool.store(message())) for _ in range(first)]
-    await until(lambda: disk.begun > before)
+    assert await asyncio.to_thread(disk.reached.wait, 20)
     during = asyncio.create_task(spool.store(message()))
     await asyncio.sleep(0)
     disk.gate.set()
