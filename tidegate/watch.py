@@ -37,6 +37,7 @@ from tidegate.config.model import Config
 from tidegate.config.yaml_reader import Path
 from tidegate.jobs import Jobs, Work
 from tidegate.patrols import Patrols
+from tidegate.shared_round import SharedRound
 
 if TYPE_CHECKING:
     from tidegate.web.server import WebServer
@@ -77,7 +78,7 @@ class Watch:
     _watcher: Watcher = field(init=False)
     _reconciler: Reconciler = field(init=False)
     _replies: ReplyHistory = field(init=False)
-    _helm: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _control: SharedRound = field(init=False)
     _following: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -112,6 +113,7 @@ class Watch:
                 await door.stop()
             await self._stop_following()
             await self._jobs.stop()
+            await self._control.finish()
             async with self._desk:  # what is being written is finished first
                 for collector in collectors:
                     await collector.aclose()
@@ -130,6 +132,7 @@ class Watch:
             len(self.config.source_ips),
         )
         self._jobs = Jobs(self.clock)
+        self._control = SharedRound(self._control_round)
         self._replies = ReplyHistory(self.config.monitor.replies)
         with database.reading(self._engine) as session:
             self._replies.remember(readings.latest(session))
@@ -170,8 +173,7 @@ class Watch:
 
     async def _stop_following(self) -> None:
         if self._following is not None:
-            async with self._helm:  # a look that goes on is finished first
-                self._following.cancel()
+            self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
 
     def _collectors(self) -> list[Collector]:
@@ -272,10 +274,9 @@ class Watch:
         except Exception:
             log.exception("A look at the engine failed", extra={"event": "controller.look-failed"})
 
-    async def _control(self) -> None:
-        async with self._helm:
-            report = await self._reconciler.tick(self.clock.now())
-            heard = await self._heard(report)
+    async def _control_round(self) -> None:
+        report = await self._reconciler.tick(self.clock.now())
+        heard = await self._heard(report)
         self._note(report)
         for each in heard:
             await self._at_desk(functools.partial(self._watcher.take, each))

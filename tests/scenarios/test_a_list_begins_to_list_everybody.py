@@ -131,7 +131,7 @@ async def story() -> AsyncIterator[Story]:
                 yield Story(folder, zones, records)
             finally:
                 stop.set()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(40):
                     await watch
                 records.dispose()
                 await dns.stop()
