@@ -33,10 +33,18 @@ class RetentionSettings(Settings):
         "is still open stay.",
     )
 
+    history: Duration = Field(
+        default=timedelta(weeks=104),
+        description="Incidents that are over, changes of limits, orders that have ended and the audit; at "
+        "least 60d. The newest change of each limit stays.",
+    )
+
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
         if self.readings < _LOOK_BACK:
             raise ValueError("readings must be kept for at least 60d: detection looks that far back")
+        if self.history < _LOOK_BACK:
+            raise ValueError("history must be kept for at least 60d: a look back and a replay read it")
         if self.messages < _DIGEST:
             raise ValueError("messages must be kept for at least 14d: the digest tells of a week's")
         return self

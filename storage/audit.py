@@ -1,9 +1,9 @@
-"""The audit trail: append and read, never change."""
+"""The audit trail: append and read, never change; what is very old goes as a whole."""
 
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, delete, or_, select
 
 from storage.tables import AuditRow
 
@@ -45,3 +45,10 @@ def entries(
         wanted = wanted.where(or_(*(col(word).icontains(about, autoescape=True) for word in words)))
     rows = session.exec(wanted.limit(limit).offset(offset))
     return [AuditEntry.model_validate(row.model_dump()) for row in rows]
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to `limit` entries from before then. Returns how many."""
+    over = session.exec(select(AuditRow.id).where(AuditRow.at < before).limit(limit)).all()
+    session.exec(delete(AuditRow).where(col(AuditRow.id).in_(over)))
+    return len(over)

@@ -8,14 +8,14 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, func, or_, select
+from sqlmodel import Session, col, delete, func, or_, select
 
 from core.address import IpAddress
 from core.errors import ConflictError, NotFoundError
 from core.incident import Incident, IncidentKind, IncidentState, Rule, Severity
 from core.provider import EVERY
 from core.reading import Source
-from storage.tables import IncidentEventRow, IncidentRow
+from storage.tables import IncidentEventRow, IncidentRow, NoticeRow
 
 _MOST: Final = 500
 
@@ -270,6 +270,33 @@ def events_of(session: Session, numbers: Sequence[int]) -> dict[int, list[Incide
         for row in rows:
             found[row.number].append(IncidentEvent.model_validate(row.model_dump()))
     return found
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to `limit` incidents that were over before then, with all that was told. Returns how many.
+
+    The newest stays, whatever its age, so that no number is given twice; so does one whose end, or whose
+    thread, is still to be told.
+    """
+    untold = select(NoticeRow.incident).where(
+        col(NoticeRow.closed).is_(False),
+        or_(NoticeRow.lead == IncidentRow.number, NoticeRow.incident == IncidentRow.number),
+    )
+    over = session.exec(
+        select(IncidentRow.number)
+        .where(
+            col(IncidentRow.resolved_at) < before,
+            IncidentRow.state != str(IncidentState.OPEN),
+            col(IncidentRow.number) < select(func.max(IncidentRow.number)).scalar_subquery(),
+            ~untold.exists(),
+        )
+        .limit(limit)
+    ).all()
+    for some in _pieces([number for number in over if number is not None]):
+        session.exec(delete(IncidentEventRow).where(col(IncidentEventRow.number).in_(some)))
+        session.exec(delete(NoticeRow).where(col(NoticeRow.incident).in_(some)))
+        session.exec(delete(IncidentRow).where(col(IncidentRow.number).in_(some)))
+    return len(over)
 
 
 def _pieces(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

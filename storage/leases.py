@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, delete, func, select
 
 from core.address import IpAddress, parse_ip
 from core.lease import Directive, Scope
@@ -75,6 +75,18 @@ def lease_history(
 def newest(session: Session) -> int:
     """The number of the change that was recorded last; 0 before the first."""
     return session.exec(select(func.max(LeaseChangeRow.id))).one() or 0
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to `limit` changes from before then. Returns how many. Each lease's newest change stays."""
+    newest_ones = select(func.max(LeaseChangeRow.id)).group_by(LeaseChangeRow.lease_key)
+    over = session.exec(
+        select(LeaseChangeRow.id)
+        .where(LeaseChangeRow.at < before, col(LeaseChangeRow.id).not_in(newest_ones))
+        .limit(limit)
+    ).all()
+    session.exec(delete(LeaseChangeRow).where(col(LeaseChangeRow.id).in_(over)))
+    return len(over)
 
 
 def latest_changes(session: Session, limit: int) -> list[LeaseChange]:

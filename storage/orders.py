@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, delete, func, or_, select
 
 from core.address import IpAddress
 from core.errors import NotFoundError
@@ -105,6 +105,23 @@ def given(session: Session, since: datetime) -> list[Order]:
         .order_by(col(OrderRow.id))
     )
     return [_order(row) for row in rows]
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to `limit` orders that ran out or were withdrawn before then. Returns how many.
+
+    The newest stays, whatever its age, so that no number is given twice.
+    """
+    over = session.exec(
+        select(OrderRow.id)
+        .where(
+            or_(col(OrderRow.expires_at) < before, col(OrderRow.withdrawn_at) < before),
+            col(OrderRow.id) < select(func.max(OrderRow.id)).scalar_subquery(),
+        )
+        .limit(limit)
+    ).all()
+    session.exec(delete(OrderRow).where(col(OrderRow.id).in_(over)))
+    return len(over)
 
 
 def _order(row: OrderRow) -> Order:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Engine
@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from core.clock import Clock
 from monitor.settings import RetentionSettings
-from storage import database, outbox, readings
+from storage import audit, database, incidents, leases, orders, outbox, readings
 from tidegate.jobs import Jobs
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,9 @@ FIRST: Final = timedelta(minutes=15)
 PIECE: Final = 1_000
 """Rows in a transaction, which then takes some forty milliseconds."""
 
+Forget = Callable[[Session, datetime, int], int]
+"""Deletes what is older than a moment, so many rows at most, and says how many it was."""
+
 AtDesk = Callable[[Callable[[], int]], Awaitable[int]]
 
 
@@ -32,32 +35,34 @@ def plan(jobs: Jobs, engine: Engine, clock: Clock, settings: RetentionSettings, 
 
 
 class Housekeeper:
-    """Forgets readings and messages. Work at the desk goes on between two pieces."""
+    """Forgets what is kept too long. Work at the desk goes on between two pieces."""
 
     def __init__(self, engine: Engine, clock: Clock, settings: RetentionSettings, at_desk: AtDesk) -> None:
         self._engine = engine
         self._clock = clock
-        self._settings = settings
         self._at_desk = at_desk
+        self._kept: dict[str, tuple[Forget, timedelta]] = {
+            "readings": (readings.forget, settings.readings),
+            "messages": (outbox.forget, settings.messages),
+            "incidents": (incidents.forget, settings.history),
+            "lease_changes": (leases.forget, settings.history),
+            "orders": (orders.forget, settings.history),
+            "audit": (audit.forget, settings.history),
+        }
 
     async def tidy(self, piece: int = PIECE) -> int:
         """Forget all that is old enough now; how many rows it was."""
         now = self._clock.now()
-        old_runs = await self._all(
-            lambda session: readings.forget(session, now - self._settings.readings, piece), piece
-        )
-        old_messages = await self._all(
-            lambda session: outbox.forget(session, now - self._settings.messages, piece), piece
-        )
-        if old_runs or old_messages:
-            log.info("Forgot %d readings and %d messages", old_runs, old_messages,
-                     extra={"event": "housekeeping.forgot"})  # fmt: skip
-        return old_runs + old_messages
+        gone = {name: await self._all(forget, now - age, piece) for name, (forget, age) in self._kept.items()}
+        if any(gone.values()):
+            said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in gone.items() if count)
+            log.info("Forgot what is old: %s", said, extra={"event": "housekeeping.forgot", **gone})
+        return sum(gone.values())
 
-    async def _all(self, forget: Callable[[Session], int], piece: int) -> int:
+    async def _all(self, forget: Forget, before: datetime, piece: int) -> int:
         def once() -> int:
             with database.session(self._engine) as session:
-                return forget(session)
+                return forget(session, before, piece)
 
         count = last = await self._at_desk(once)
         while last == piece:

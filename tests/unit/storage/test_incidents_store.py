@@ -7,8 +7,9 @@ from sqlmodel import Session
 from core.errors import ConflictError, NotFoundError
 from core.incident import IncidentKind, IncidentState, Rule, Severity
 from core.reading import Source
-from storage import incidents
+from storage import incidents, notices
 from storage.incidents import EventKind, NewIncident
+from storage.notices import Notice
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -82,3 +83,28 @@ def test_between_finds_what_was_open_in_that_time(session: Session) -> None:
     incidents.open_incident(session, new("c", NOON + HOUR))
     found = incidents.between(session, NOON - HOUR, NOON + HOUR)
     assert [incident.fingerprint for incident in found] == ["b"]
+
+
+def test_what_was_over_long_ago_is_forgotten_with_its_timeline_and_the_newest_number_stays(
+    session: Session,
+) -> None:
+    for name in "abcd":
+        one = incidents.open_incident(session, new(name))
+        notices.save(session, Notice(incident=one.number, lead=one.number, closed=name != "c"))
+        if name != "b":
+            incidents.resolve_incident(session, one.number, NOON + HOUR, "clean")
+    assert incidents.forget(session, NOON + HOUR, 10) == 0
+    assert incidents.forget(session, NOON + 2 * HOUR, 10) == 1
+    assert sorted(incidents.find_all(session, [1, 2, 3, 4])) == [2, 3, 4], "open, untold, the newest"
+    assert (incidents.events(session, 1), notices.find(session, 1)) == ([], None)
+    assert incidents.open_incident(session, new("e")).number == 5
+
+
+def test_an_incident_stays_while_another_ones_end_is_to_be_told_in_its_thread(session: Session) -> None:
+    lead, other, _newest = (incidents.open_incident(session, new(name)) for name in "abc")
+    notices.save(session, Notice(incident=lead.number, lead=lead.number, closed=True))
+    notices.save(session, Notice(incident=other.number, lead=lead.number))
+    incidents.resolve_incident(session, lead.number, NOON, "clean")
+    assert incidents.forget(session, NOON + HOUR, 10) == 0
+    notices.save(session, Notice(incident=other.number, lead=lead.number, closed=True))
+    assert incidents.forget(session, NOON + HOUR, 10) == 1

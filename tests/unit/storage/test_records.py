@@ -59,6 +59,43 @@ def test_a_change_that_began_early_and_was_recorded_late_is_found_by_when_it_was
     assert leases.lease_history(session, NOON, after=told) == [late]
 
 
+def test_old_changes_of_leases_are_forgotten_but_the_newest_of_each(session: Session) -> None:
+    for hour in range(3):
+        leases.record_change(session, change(SCOPE, NOON + hour * HOUR))
+    pinned = change(OTHER, NOON).model_copy(update={"lease_key": "pin:y"})
+    leases.record_change(session, pinned)
+    assert leases.forget(session, NOON + 2 * HOUR, 1) == 1
+    assert leases.forget(session, NOON + 9 * HOUR, 9) == 1
+    assert leases.lease_history(session, NOON) == [pinned, change(SCOPE, NOON + 2 * HOUR)]
+
+
+def test_old_entries_of_the_audit_are_forgotten(session: Session) -> None:
+    for hour in range(3):
+        entry = audit.AuditEntry(at=NOON + hour * HOUR, actor="chief", action="pin", subject=f"{hour}")
+        audit.append(session, entry)
+    assert audit.forget(session, NOON + 2 * HOUR, 1) == 1
+    assert audit.forget(session, NOON + 2 * HOUR, 9) == 1
+    assert [entry.subject for entry in audit.entries(session)] == ["2"]
+
+
+def test_ended_orders_are_forgotten_and_no_number_is_given_twice(session: Session) -> None:
+    def give(lasts: timedelta | None) -> int:
+        return orders.give(
+            session,
+            NewOrder(
+                kind=OrderKind.FREEZE, author="chief", reason="incident", created_at=NOON,
+                expires_at=None if lasts is None else NOON + lasts,
+            ),
+        ).id  # fmt: skip
+
+    ran_out, stands, withdrawn, newest = give(HOUR), give(None), give(9 * HOUR), give(HOUR)
+    orders.withdraw(session, withdrawn, NOON + HOUR)
+    assert orders.forget(session, NOON + HOUR, 9) == 0
+    assert orders.forget(session, NOON + 2 * HOUR, 9) == 2
+    assert {one.id for one in orders.given(session, NOON)} == {stands, newest}
+    assert give(None) == newest + 1 > ran_out
+
+
 def test_a_scopes_document_is_written_changed_and_forgotten(session: Session) -> None:
     scopes.save_states(session, {SCOPE: {"m": 1.0}}, NOON)
     scopes.save_states(session, {SCOPE: {"m": 0.5}, OTHER: {"m": 0.2}}, NOON)

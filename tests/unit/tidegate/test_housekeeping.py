@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from core.reading import Reading, Source
 from monitor.settings import RetentionSettings
-from storage import database, outbox, readings
+from storage import audit, database, outbox, readings
+from storage.audit import AuditEntry
 from storage.outbox import OutboxMail
 from tests.unit.monitor.watching import IP, START, Rig, clean, listed, rig
 from tidegate.housekeeping import Housekeeper
@@ -102,6 +103,22 @@ async def test_who_has_heard_of_an_open_incident_is_not_forgotten() -> None:
             assert first.id not in {mail.id for mail in outbox.about(session, [1])}
 
 
+async def test_history_goes_after_its_time(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with rig() as monitor:
+        with database.session(monitor.engine) as session:
+            for subject in ("old", "new"):
+                audit.append(
+                    session,
+                    AuditEntry(at=monitor.clock.now(), actor="chief", action="pin", subject=subject),
+                )
+                monitor.clock.advance(timedelta(weeks=103).total_seconds())
+        assert await tidied(monitor) == 1
+        with database.reading(monitor.engine) as session:
+            assert [entry.subject for entry in audit.entries(session)] == ["new"]
+    assert "Forgot what is old: 1 audit" in caplog.text
+
+
 async def test_a_long_neglected_database_is_tidied_in_pieces() -> None:
     with rig() as monitor:
         for number in range(7):
@@ -114,10 +131,10 @@ async def test_a_long_neglected_database_is_tidied_in_pieces() -> None:
             return turns[-1]
 
         assert await Housekeeper(monitor.engine, monitor.clock, RULES, at_desk).tidy(3) == 7
-    assert turns == [0, 3, 3, 1]
+    assert turns == [0, 3, 3, 1, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize(("key", "days"), [("readings", 59), ("messages", 13)])
+@pytest.mark.parametrize(("key", "days"), [("readings", 59), ("messages", 13), ("history", 59)])
 def test_what_detection_and_digest_need_cannot_be_forgotten(key: str, days: int) -> None:
     with pytest.raises(ValidationError, match=f"{key} must be kept"):
         RetentionSettings.model_validate({key: timedelta(days=days)})
