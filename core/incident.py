@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.address import IpAddress
 from core.provider import EVERY
-from core.reading import Source
+from core.reading import Source, Status
 
 
 class Severity(StrEnum):
@@ -21,6 +21,18 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         return list(Severity).index(self)
+
+    @property
+    def status(self) -> Status:
+        """What an open incident makes of its IP, whatever the sources say meanwhile."""
+        return _STATUS[self]
+
+
+_STATUS: Final = {
+    Severity.INFO: Status.UNKNOWN,
+    Severity.WARNING: Status.WARN,
+    Severity.CRITICAL: Status.BAD,
+}
 
 
 class IncidentState(StrEnum):

@@ -52,7 +52,8 @@ def ip_row(
     now: datetime,
 ) -> dict[str, Any]:
     """One IP in the words of `show ips`."""
-    statuses = {reading.status for reading in mine} or {Status.UNKNOWN}
+    about = [one for one in opened if str(one.ip) == ip]
+    statuses = {Status.UNKNOWN, *(r.status for r in mine), *(one.severity.status for one in about)}
     answered = [r.observed_at for r in mine if r.quality in {Quality.OK, Quality.NO_DATA}]
     return {
         "ip": ip,
@@ -65,7 +66,7 @@ def ip_row(
         "alerts": _alerts([r for r in mine if r.source is Source.ALERT]),
         "observed_at": max(answered).isoformat() if answered else None,
         "age": ago(max(answered), now) if answered else "no data",
-        "incidents": [one.label for one in opened if str(one.ip) == ip],
+        "incidents": [one.label for one in about],
         "leases": [
             f"{lease['scope']['provider']} {lease['value']}"
             for lease in leases

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from core.incident import Incident, IncidentKind, IncidentState, Rule, Severity
 from core.reading import Reading, Source, Status
 from storage import coverage, database, readings
 from storage.coverage import Coverage
@@ -53,3 +54,20 @@ def test_clean_and_unknown_lists_are_counted_without_readings_of_their_own(
         str(CLEAN): "2 clean, 1 unknown",
     }
     assert next(row for row in document["ips"] if row["ip"] == str(CLEAN))["age"].startswith("1h")
+
+
+def test_an_open_incident_counts_whatever_the_sources_say_meanwhile_as_on_the_page() -> None:
+    def row(*opened: Incident) -> dict[str, object]:
+        return monitor_view.ip_row("main", str(CLEAN), [], opened, [], NOW)
+
+    def incident(severity: Severity) -> Incident:
+        return Incident(
+            number=3, fingerprint="f", kind=IncidentKind.IP, ip=CLEAN, source=Source.DNSBL, metric="a.test",
+            rule=Rule.DNSBL_LISTED, severity=severity, tier=1, title="listed", state=IncidentState.OPEN,
+            evidence_end=NOW, opened_at=NOW, updated_at=NOW,
+        )  # fmt: skip
+
+    assert row()["worst"] is Status.UNKNOWN
+    assert row(incident(Severity.INFO))["worst"] is Status.UNKNOWN
+    assert row(incident(Severity.CRITICAL), incident(Severity.WARNING))["worst"] is Status.BAD
+    assert row(incident(Severity.WARNING))["incidents"] == ["INC-3"]

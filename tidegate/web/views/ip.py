@@ -19,7 +19,6 @@ from tidegate.cli import story_view
 from tidegate.web.views import charts, strips
 from tidegate.web.views.chains import Chain, chains
 from tidegate.web.views.incidents import IncidentRow, incident_row
-from tidegate.web.views.ips import OPEN
 from tidegate.web.views.leases import LeaseRow, OrderRow, lease_row, order_row
 from tidegate.web.views.parts import STATUS, Badge, Tone, When, when
 
@@ -97,7 +96,7 @@ def ip(facts: Facts) -> IpView:
     """The page from what is known."""
     now = facts.now
     said = [r.status for r in facts.readings]
-    said += [OPEN[i.severity] for i in facts.incidents if i.resolved_at is None and i.severity in OPEN]
+    said += [i.severity.status for i in facts.incidents if i.resolved_at is None]
     worst = min(said, key=_said_worst, default=Status.UNKNOWN)
     stories = tuple(story(one, now) for one in facts.stories)
     verdict, tone = _verdict(facts, worst)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from core.address import IpAddress, SourceIp
-from core.incident import Incident, Severity
+from core.incident import Incident
 from core.reading import Reading, Status
 from core.text import printable
 from tidegate.cli.monitor_view import ip_row
@@ -28,8 +28,6 @@ from tidegate.web.views.parts import (
 PATH: Final = "/ips"
 _WORST = (Status.BAD, Status.WARN, Status.UNKNOWN, Status.GOOD)
 _GRAVEST = (Status.BAD, Status.WARN, Status.GOOD, Status.UNKNOWN)
-OPEN: Final = {Severity.WARNING: Status.WARN, Severity.CRITICAL: Status.BAD}
-"""What an open incident makes of an IP, whatever its sources say meanwhile."""
 _SORTS = {"worst": "state", "ip": "IP", "list": "list", "volume": "24 h"}
 
 
@@ -73,8 +71,7 @@ class Fleet:
     def _open(self) -> dict[str, Status]:
         found: dict[str, Status] = {}
         for one in self.incidents:
-            said = OPEN.get(one.severity, Status.UNKNOWN)
-            ip = str(one.ip)
+            said, ip = one.severity.status, str(one.ip)
             found[ip] = min(found.get(ip, said), said, key=_GRAVEST.index)
         return found
 
