@@ -76,12 +76,11 @@ def local(code: int, enhanced: str, text: str) -> Reply:
 
 def encode(reply: Reply) -> bytes:
     """The reply as it goes over the wire; line breaks inside a text become spaces."""
-    head = f"{reply.code:03}"
     mark = f"{reply.enhanced} " if reply.enhanced else ""
-    texts = [_one_line(text) for text in reply.lines] or [""]
-    rows = [f"{head}-{mark}{text}".rstrip() for text in texts[:-1]]
-    rows.append(f"{head} {mark}{texts[-1]}".rstrip())
-    return "".join(f"{row}\r\n" for row in rows).encode("utf-8", "replace")
+    *before, last = [_one_line(text) for text in reply.lines] or [""]
+    rows = [f"{reply.code:03}-{mark}{text}".rstrip() for text in before]
+    rows.append(f"{reply.code:03} {mark}{last}".rstrip())
+    return ("\r\n".join(rows) + "\r\n").encode("utf-8", "replace")
 
 
 def _one_line(text: str) -> str:
