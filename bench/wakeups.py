@@ -78,7 +78,7 @@ class Recorder(Deliverer):
 async def _watch(pace: Pace) -> list[int]:
     clock, scheduler = SystemClock(), Scheduler()
     nothing: Any = None
-    deliverer = Recorder(scheduler, nothing, nothing, nothing, clock, "bench", nothing, nothing, nothing)
+    deliverer = Recorder(scheduler, nothing, nothing, nothing, clock, nothing, nothing, nothing)
     deliverer.late = []
     queues = [_queue(number, pace) for number in range(pace.parents)]
     dice, now = random.Random(1), clock.monotonic_ns()

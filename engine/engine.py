@@ -18,6 +18,7 @@ from engine.audit import Audit
 from engine.classification import shipped_catalogue
 from engine.correspondence import Correspondence
 from engine.delivery.deliverer import Deliverer
+from engine.delivery.dialling import Dialler
 from engine.delivery.encryption import Encryption
 from engine.delivery.reactions import Reactions
 from engine.delivery.results import Results
@@ -42,6 +43,7 @@ from engine.spool.base import Spool, StoredMessage
 from engine.spool_watch import SpoolWatch
 from engine.state import StateStore
 from engine.statistics import KEPT, Statistics
+from engine.tracing.book import TraceBook
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class Engine:
         self.queues = QueueBook(settings)
         self.scheduler = Scheduler()
         self.events = EventLog(clock)
+        self.traces = TraceBook(clock)
         self.statistics = Statistics(Alarm(self.events).heard)
         self.audit = Audit(settings.spool / "audit.jsonl", self.events, clock)
         self.accounting = Accounting(settings.accounting_files, clock, settings.accounting_webhooks)
@@ -121,13 +124,12 @@ class Engine:
         return Deliverer(
             self.scheduler,
             self.results,
-            router,
+            Dialler(router, Encryption(self.clock, settings.tls_trust), settings.hostname),
             self.spool,
             self.clock,
-            settings.hostname,
             self.make_lanes,
-            Encryption(self.clock, settings.tls_trust),
             self.correspondence.sent,
+            self.traces,
         )
 
     def _new_reception(self) -> Reception:

@@ -7,19 +7,19 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, Self, cast
 
 from core.address import IpAddress
 from core.errors import DeliveryError
-from engine.smtp.client import ClientSession
+from engine.smtp.client import ClientSession, TlsPolicy
 from engine.smtp.client_events import Event, Finished, Ready, Rejected, ShakeHands
 from engine.smtp.dsn import Wishes
 from engine.smtp.outcome import Envelope, RecipientOutcome, Stage, TransactionResult
 from engine.smtp.reply import Reply, Speaker, local
 from engine.tls import IN_CLEAR, TlsWish
-from engine.wire import Timeouts, Wire
+from engine.wire import Timeouts, Wire, plain
 
 __all__ = ["ConnectCause", "ConnectFailed", "OutboundConnection", "Timeouts"]
 
@@ -28,6 +28,7 @@ _TLS_STATUS: Final = frozenset({"4.7.4", "4.7.5"})
 """RFC 5248 registry: security features not supported, cryptographic failure."""
 _IP_BIND_ADDRESS_NO_PORT: Final = 24
 """linux/in.h: choose the port at connect, so that one source address may have more than 28,000 of them."""
+Wiring = Callable[[str, TlsPolicy, Timeouts], tuple[ClientSession, Wire]]
 
 
 class ConnectCause(StrEnum):
@@ -72,14 +73,14 @@ class OutboundConnection:
         hostname: str,
         timeouts: Timeouts,
         tls: TlsWish = IN_CLEAR,
+        wired: Wiring = plain,
     ) -> Self:
         """Connect from `bind` (None: any address), read the greeting, say EHLO. Raises ConnectFailed.
 
         With `tls`, say STARTTLS where it is offered. A handshake that fails is no connection, whatever the
-        policy: who does without encryption opens another.
+        policy: who does without encryption opens another. `wired` makes a session and the wire under it.
         """
-        session = ClientSession(hostname, tls.policy)
-        wire = Wire(session, timeouts)
+        session, wire = wired(hostname, tls.policy, timeouts)
         try:
             async with asyncio.timeout(timeouts.connect):
                 await _connect(wire, host, port, bind)

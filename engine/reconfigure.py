@@ -55,7 +55,7 @@ def apply(engine: Engine, plan: Plan) -> None:
     engine.shaping.take_limits(plan.providers, plan.settings.warm_up)
     changed = engine.take_sources(plan.sources)
     if rerouted:
-        engine.deliverer.router = _router(engine, plan)
+        engine.deliverer.dialler.router = _router(engine, plan)
     for queue in engine.queues:
         _refresh(engine, queue, rerouted=rerouted, moved=queue.vmta in changed)
     engine.reshape(engine.shaping.parents())

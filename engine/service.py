@@ -158,8 +158,9 @@ class _ApiServer:
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]))
 
     async def stop(self) -> None:
-        """Finish the requests under way and stop; those who follow events are let go."""
+        """Finish the requests under way and stop; those who follow are let go."""
         self._engine.events.close()
+        self._engine.traces.close()
         if self._server and self._task:
             self._server.should_exit = True
             await self._task

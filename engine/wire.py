@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from core.errors import InternalError
-from engine.smtp.client import ClientSession
+from engine.smtp.client import ClientSession, TlsPolicy
 from engine.smtp.client_events import Event
 from engine.smtp.client_states import State
 from engine.tls import HANDSHAKE_SECONDS, Secured, TlsWish, secured
@@ -104,7 +104,11 @@ class Wire(asyncio.Protocol):
             raise ConnectionResetError("connection lost during the TLS handshake")
         self._transport = transport
         transport.set_write_buffer_limits(high=_HIGH_WATER, low=0)
-        self.secured = secured(transport.get_extra_info("ssl_object"))
+        self.shaken(secured(transport.get_extra_info("ssl_object")))
+
+    def shaken(self, by: Secured) -> None:
+        """TLS stands; the session greets again."""
+        self.secured = by
         self._session.secured()
 
     def _drop(self) -> None:
@@ -218,3 +222,9 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._carry_on(events)
+
+
+def plain(hostname: str, policy: TlsPolicy, timeouts: Timeouts) -> tuple[ClientSession, Wire]:
+    """A session that says EHLO with `hostname`, and the wire under it."""
+    session = ClientSession(hostname, policy)
+    return session, Wire(session, timeouts)

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from core import problem
-from engine.api import leases, messages, problems, queues, status, upkeep
+from engine.api import leases, messages, problems, queues, status, trace, upkeep
 from engine.api.bodies import BodyLimit
 from engine.api.tokens import TokenBook
 from engine.engine import Engine
@@ -25,7 +25,7 @@ def routed() -> FastAPI:
     """The routes, over no engine yet; enough for the OpenAPI document."""
     app = ControlApi(title="Tidegate engine", version="1", docs_url=None, redoc_url=None)
     problems.install(app)
-    for module in (status, queues, leases, messages, upkeep):
+    for module in (status, queues, leases, messages, trace, upkeep):
         app.include_router(module.router)
     return app
 

@@ -1,8 +1,5 @@
 """The engine as a whole over HTTP: readiness, events, metrics, settings, audit, tokens, reload."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -14,15 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.errors import NotFoundError, OperatorError
 from core.moment import Moment
 from engine import health, metrics
+from engine.api import sse
 from engine.api.access import OPEN, Admin, Notes, Reader, TheEngine
 from engine.api.problems import problem
 from engine.api.tokens import TokenBook
-from engine.events import Event, EventLog
+from engine.events import Event
 from engine.settings import TokenScope
 
 router = APIRouter(tags=["operations"])
 
-_KEEP_ALIVE_SECONDS = 15.0
 MOST_FOLLOWERS = 100
 
 
@@ -117,11 +114,8 @@ async def events(
     """Server-sent events; Last-Event-ID goes on where a broken connection stopped."""
     if engine.events.followers >= MOST_FOLLOWERS:
         raise OperatorError(f"{MOST_FOLLOWERS} clients follow already")
-    return StreamingResponse(
-        _stream(engine.events, last_event_id),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store"},
-    )
+    first = f": events of this engine\nid: {last_event_id or engine.events.last_id}\n\n"
+    return sse.streamed(first, engine.events.follow(last_event_id), _sse)
 
 
 @router.get("/v1/settings/{domain}/{vmta}")
@@ -182,29 +176,5 @@ async def reload(engine: TheEngine, _who: Admin, notes: Notes, *, dry_run: bool 
     )
 
 
-async def _stream(log: EventLog, last_id: str | None) -> AsyncIterator[str]:
-    """Events as they come, and a comment now and then so that proxies keep the connection."""
-    yield f": events of this engine\nid: {last_id or log.last_id}\n\n"
-    followed = log.follow(last_id)
-    upcoming: asyncio.Task[Event] | None = None
-    try:
-        while True:
-            upcoming = upcoming or asyncio.ensure_future(anext(followed))
-            done, _ = await asyncio.wait({upcoming}, timeout=_KEEP_ALIVE_SECONDS)
-            if not done:
-                yield ": still here\n\n"
-                continue
-            event, upcoming = upcoming.result(), None
-            yield _sse(event)
-    except StopAsyncIteration:
-        return
-    finally:
-        if upcoming is not None:
-            upcoming.cancel()
-        await asyncio.gather(*([upcoming] if upcoming else []), return_exceptions=True)
-        await followed.aclose()
-
-
 def _sse(event: Event) -> str:
-    data = json.dumps({"at": event.at.isoformat(), **event.fields}, default=str)
-    return f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n"
+    return sse.event(event.kind, {"at": event.at.isoformat(), **event.fields}, event.id)

@@ -3,35 +3,30 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 
 from core.clock import NANOSECONDS, Clock
 from core.errors import DeliveryError, SpoolError
 from engine.delivery.commands import Close, EndBackoff, Open, Reenable, Resolve, Send
-from engine.delivery.encryption import Encryption
+from engine.delivery.dialling import Dialler
 from engine.delivery.outcome import lane_wait
 from engine.delivery.results import Results
-from engine.delivery.routing import Host, Route, Router, Unroutable
+from engine.delivery.routing import Unroutable
 from engine.delivery.scheduler import Scheduler
 from engine.delivery.turns import Turns
-from engine.directives import DomainSettings
 from engine.mail import verp
-from engine.outbound import ConnectCause, ConnectFailed, OutboundConnection, Timeouts
+from engine.outbound import ConnectFailed, OutboundConnection
 from engine.queue.item import Batch, QueuedRecipient
 from engine.queue.modes import ModeEvent
 from engine.queue.queue import NEVER, Connection, Lane, Queue
-from engine.smtp.client import TlsPolicy
 from engine.smtp.reply import Reply, local
 from engine.spool.base import MessageDamaged, MessageGone, MessageId, Spool
-from engine.tls import IN_CLEAR, TlsWish
+from engine.tracing.book import TraceBook
+from engine.tracing.onlooker import Onlooker
 
 log = logging.getLogger(__name__)
 
 _MAX_LOOKUPS = 100
-_MAX_HOSTS = 5
-"""MX hosts tried for one connection, as Postfix's smtp_mx_address_limit."""
-_NO_LANE_RETRY_NS = 60 * NANOSECONDS
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +34,7 @@ class _Link:
     """A connection of the scheduler with its socket and the batch that its task waits for."""
 
     connection: Connection
+    onlooker: Onlooker
     socket: OutboundConnection | None = None
     peer: str = ""
     work: asyncio.Future[Batch | None] | None = None
@@ -51,13 +47,12 @@ class Deliverer:
 
     scheduler: Scheduler
     results: Results
-    router: Router
+    dialler: Dialler
     spool: Spool
     clock: Clock
-    hostname: str
     make_lanes: Callable[[Queue, str], list[Lane]]
-    encryption: Encryption
     sent: Callable[[Lane, bytes, list[tuple[QueuedRecipient, Reply]]], None]
+    traces: TraceBook
     _links: dict[int, _Link] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _timer: asyncio.TimerHandle | None = None
@@ -141,7 +136,7 @@ class Deliverer:
 
     async def _resolve(self, queue: Queue) -> None:
         try:
-            route = await self.router.route(queue.domain)
+            route = await self.dialler.router.route(queue.domain)
         except Unroutable as failure:
             self._unroutable(queue, failure)
         else:
@@ -156,6 +151,7 @@ class Deliverer:
         wait = lane_wait(queue.settings, queue.failures, in_backoff=queue.in_backoff)
         retry_at = now + int(wait.total_seconds() * NANOSECONDS)
         self.results.note_error(queue, reply.text)
+        self.traces.unroutable(queue, str(failure))
         if failure.permanent:
             self.results.bounce_all(queue, reply)
         else:
@@ -165,7 +161,7 @@ class Deliverer:
     # -- connections -----------------------------------------------------------------------------------
 
     def _open(self, connection: Connection) -> None:
-        link = self._links[connection.id] = _Link(connection)
+        link = self._links[connection.id] = _Link(connection, self.traces.onlooker(connection.lane))
         link.task = self._spawn(self._live(link))
 
     async def _live(self, link: _Link) -> None:
@@ -175,18 +171,23 @@ class Deliverer:
                 await self._work(link)
         finally:
             self._links.pop(link.connection.id, None)
-            if link.socket:
-                await link.socket.close()
+            try:
+                if link.socket:
+                    await link.socket.close()
+            finally:
+                link.onlooker.closed()
 
     async def _connect(self, link: _Link) -> bool:
         lane = link.connection.lane
         text, peer, reply = "no mail server could be reached", lane.queue.domain, None
         try:
-            route = await self.router.route(lane.queue.domain)
-            for host, address in await self._candidates(route, lane):
+            route = await self.dialler.router.route(lane.queue.domain)
+            candidates = await self.dialler.candidates(route, lane)
+            link.onlooker.resolved(route.provider, candidates)
+            for host, address in candidates:
                 peer = f"{host.name} ({address})" if host.name != address else address
                 try:
-                    link.socket = await self._dial(address, host, lane)
+                    link.socket = await self.dialler.dial(address, host, lane, link.onlooker)
                 except ConnectFailed as failure:
                     text, reply = str(failure), failure.reply
                     continue
@@ -200,42 +201,11 @@ class Deliverer:
                 return True
         except DeliveryError as failure:
             text = str(failure)
+        link.onlooker.ends(text)
         retry_at = self.results.lane_failed(lane, text, peer, reply)
         self.scheduler.open_failed(link.connection, retry_at, self.clock.monotonic_ns())
         self.pump()
         return False
-
-    async def _candidates(self, route: Route, lane: Lane) -> list[tuple[Host, str]]:
-        ipv6 = lane.parent.source.bind.version == 6
-        found = []
-        if lane.skipped_hosts.issuperset(host.name for host in route.hosts):
-            lane.skipped_hosts = frozenset()
-            raise DeliveryError("every MX host has turned this source IP away")
-        for host in [h for h in route.hosts if h.name not in lane.skipped_hosts][:_MAX_HOSTS]:
-            found += [(host, address) for address in await self.router.addresses(host, ipv6=ipv6)]
-        return found[: 2 * _MAX_HOSTS]
-
-    async def _dial(self, address: str, host: Host, lane: Lane) -> OutboundConnection:
-        """A connection; a second one in the clear when TLS failed and was not required."""
-        wish = self.encryption.wish(lane.queue.settings, host.name, (address, host.port))
-        try:
-            return await self._open_socket(address, host, lane, wish)
-        except ConnectFailed as failure:
-            if failure.cause is not ConnectCause.TLS or wish.policy is not TlsPolicy.OPPORTUNISTIC:
-                raise
-            self.encryption.failed((address, host.port), str(failure))
-            return await self._open_socket(address, host, lane, IN_CLEAR)
-
-    async def _open_socket(self, address: str, host: Host, lane: Lane, wish: TlsWish) -> OutboundConnection:
-        source = lane.parent.source.bind
-        return await OutboundConnection.open(
-            address,
-            host.port,
-            bind=None if source.is_unspecified else source,
-            hostname=self.hostname,
-            timeouts=_timeouts(lane.queue.settings),
-            tls=wish,
-        )
 
     def _await_work(self, link: _Link) -> None:
         link.work = asyncio.get_running_loop().create_future()
@@ -325,17 +295,3 @@ def _sender(lane: Lane, batch: Batch) -> str:
     if lane.queue.settings.verp and len(batch.recipients) == 1:
         return verp.encode(batch.message.sender, batch.recipients[0].address)
     return batch.message.sender
-
-
-def _timeouts(settings: DomainSettings) -> Timeouts:
-    usual = Timeouts()
-    return replace(
-        usual,
-        connect=_seconds(settings.connect_timeout, usual.connect),
-        greeting=_seconds(settings.smtp_greeting_timeout, usual.greeting),
-        data_block=_seconds(settings.data_send_timeout, usual.data_block),
-    )
-
-
-def _seconds(duration: timedelta | None, usual: float) -> float:
-    return duration.total_seconds() if duration is not None else usual

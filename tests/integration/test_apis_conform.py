@@ -53,7 +53,7 @@ async def test_the_engine_answers_as_its_document_says(tmp_path: Path) -> None:
         await small_engine.send(run, "ann@d.example")
         async with httpx.AsyncClient(base_url=run.api, headers=headers) as asking:
             assert (await asking.put(f"/v1/leases/{KEY}", json=lease())).status_code == 201
-        how = Conformity(run.api, headers, 4, THERE, frozenset({"/v1/events"}))
+        how = Conformity(run.api, headers, 4, THERE, frozenset({"/v1/events", "/v1/trace"}))
         answers = await asyncio.to_thread(ask, engine_routed().openapi(), how)
         async with httpx.AsyncClient(base_url=run.api, headers=headers) as asking:
             for path in ("/v1/status", "/v1/queues", "/v1/leases", "/v1/scopes", "/v1/audit", "/metrics"):

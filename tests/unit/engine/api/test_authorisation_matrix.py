@@ -32,6 +32,7 @@ async def test_a_door_opens_to_its_role_and_to_no_lesser_one(
     engine = assembled(tmp_path)
     queued(engine, "example.com", "ann@example.com")
     engine.events.close()  # those who follow are let go at once
+    engine.traces.close()
     token = TOKENS.get(role, role) if role else None  # type: ignore[call-overload]
     async with client(app_of(engine), token) as asking:
         answer = await asking.request(door.method, door.filled(FILLED))

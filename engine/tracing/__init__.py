@@ -1,0 +1,1 @@
+"""Lets people see SMTP conversations as they happen. A connection that nobody sees pays nothing."""
