@@ -1,7 +1,7 @@
 """A thin client of the engine's control API, over TCP or a unix socket; what the CLI talks through."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from core.errors import ConflictError, EngineUnreachable, NotFoundError, OperatorError, PeerError
 from core.text import printable
+from tidegate.sse import events
 from tidegate.wire import Answer, Transport, Unreachable, Wire
 
 if TYPE_CHECKING:  # pydantic's types: a command that only lists queues starts without them
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # pydantic's types: a command that only lists queues starts w
     from core.statistics import ScopeMinute
 
 _TIMEOUT = 10.0
+_SILENCE = 45.0
+"""Seconds without a line after which the engine is gone; it says that it is still here every 15."""
 
 
 class DeniedError(OperatorError):
@@ -39,7 +42,9 @@ class EngineClient:
         self._headers = {"Accept": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._carry = transport or Wire(endpoint, timeout)
+        wire = Wire(endpoint, timeout)
+        self._carry = transport or wire
+        self._listen = wire.listen
 
     def __enter__(self) -> Self:
         return self
@@ -175,6 +180,22 @@ class EngineClient:
         """Drop the waiting recipients that fit: `queue`, `orig`, `rcpt`, `job`, `id`."""
         return self._ask("POST", "/v1/messages/delete", json={**filters, "reason": reason})
 
+    def trace(self, **wanted: Any) -> Iterator[dict[str, Any]]:
+        """The steps of the next connections that fit, as they come: `GET /v1/trace`."""
+        return self._follow("/v1/trace", wanted)
+
+    def _follow(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Server-sent events as they come, until the engine has told all."""
+        given = {key: value for key, value in params.items() if value is not None}
+        headers = {**self._headers, "Accept": "text/event-stream"}
+        try:
+            with self._listen(f"{path}?{urlencode(_plain(given))}", headers, _SILENCE) as (answer, lines):
+                if answer.status != HTTPStatus.OK:
+                    raise _refusal(answer, self.endpoint)
+                yield from events(lines)
+        except Unreachable as error:
+            raise self._silent(error) from error
+
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         given = {key: value for key, value in (params or {}).items() if value is not None}
         return self._ask("GET", path, params=given)
@@ -191,12 +212,15 @@ class EngineClient:
         try:
             answer = self._carry(method, target, headers, None if json is None else _written(json))
         except Unreachable as error:
-            raise EngineUnreachable(
-                f"no engine answers at {self.endpoint} ({error}); is `tidegate run` or `tidegate engine` up?"
-            ) from error
+            raise self._silent(error) from error
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return _document(answer, self.endpoint)
         raise _refusal(answer, self.endpoint)
+
+    def _silent(self, error: Unreachable) -> EngineUnreachable:
+        return EngineUnreachable(
+            f"no engine answers at {self.endpoint} ({error}); is `tidegate run` or `tidegate engine` up?"
+        )
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, str]:

@@ -4,16 +4,19 @@ Of the standard library alone: a command that asks once shall not wait for an HT
 Each request has a connection of its own, so that threads may share a wire.
 """
 
+import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Protocol
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from core.errors import OperatorError
 
 UNIX = "unix:"
+_LONGEST_LINE: Final = 1_048_576
 
 
 class Unreachable(Exception):  # noqa: N818 - reads as what happened
@@ -46,19 +49,27 @@ class Wire:
         self._patience = patience
 
     def __call__(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        connection = self._connection()
-        try:
+        with contextlib.closing(self._connection()) as connection, _in_words(self._patience):
             connection.request(method, target, body, dict(headers))
             found = connection.getresponse()
             return Answer(found.status, found.reason, found.read())
-        except TimeoutError:
-            raise Unreachable(f"no answer within {self._patience:g} seconds") from None
-        except (OSError, HTTPException) as error:
-            raise Unreachable(
-                getattr(error, "strerror", None) or str(error) or type(error).__name__
-            ) from error
-        finally:
-            connection.close()
+
+    @contextlib.contextmanager
+    def listen(
+        self, target: str, headers: Mapping[str, str], silence: float
+    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
+        """A GET whose answer goes on: its lines as they come, at most `silence` seconds apart.
+
+        The body of a refusal is read at once. Raises Unreachable, while lines are read too.
+        """
+        with contextlib.closing(self._connection()) as connection:
+            with _in_words(self._patience):
+                connection.request("GET", target, None, dict(headers))
+                found = connection.getresponse()
+                body = found.read() if found.status != HTTPStatus.OK else b""
+            if connection.sock is not None:
+                connection.sock.settimeout(silence)
+            yield Answer(found.status, found.reason, body), _lines(found, silence)
 
     def _connection(self) -> HTTPConnection:
         if self._socket is not None:
@@ -76,6 +87,26 @@ class _UnixConnection(HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self._patience)
         self.sock.connect(self._path)
+
+
+def _lines(answer: HTTPResponse, silence: float) -> Iterator[bytes]:
+    while True:
+        with _in_words(silence):
+            line = answer.readline(_LONGEST_LINE)
+        if not line:
+            return
+        yield line
+
+
+@contextlib.contextmanager
+def _in_words(seconds: float) -> Iterator[None]:
+    """What goes wrong meanwhile as Unreachable."""
+    try:
+        yield
+    except TimeoutError:
+        raise Unreachable(f"no answer within {seconds:g} seconds") from None
+    except (OSError, HTTPException) as error:
+        raise Unreachable(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
 
 
 def _split(endpoint: str) -> tuple[bool, str, int]:

@@ -54,13 +54,16 @@ async def trace(  # noqa: PLR0913 - FastAPI reads one parameter for each filter
 def _refuse_strangers(engine: Engine, wanted: Wanted) -> None:
     """A typing error must not wait for ever. Raises NotFoundError."""
     if wanted.vmta is not None and wanted.vmta not in engine.settings.virtual_mtas:
-        raise NotFoundError(f"there is no VirtualMTA {wanted.vmta}")
+        there = ", ".join(sorted(engine.settings.virtual_mtas))
+        raise NotFoundError(f"there is no VirtualMTA {wanted.vmta}; there are {there}")
     known = {source.address for source in engine.sources()}
     if wanted.source_ip is not None and wanted.source_ip not in known:
         raise NotFoundError(f"{wanted.source_ip} is no source IP of this engine")
     providers = {*engine.settings.provider_map(), OTHER, *(p.provider for p in engine.shaping.parents())}
     if wanted.provider is not None and wanted.provider not in providers:
-        raise NotFoundError(f"there is no provider {wanted.provider}")
+        raise NotFoundError(
+            f"there is no provider {wanted.provider}; there are {', '.join(sorted(providers))}"
+        )
 
 
 def _event(step: Step, wanted: Wanted) -> str:

@@ -6,7 +6,18 @@ from typing import Any, Final
 from typer.core import TyperGroup
 
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
-    "Look": ("show", "top", "explain", "timeline", "check", "doctor", "replay", "false-alarms", "digest"),
+    "Look": (
+        "show",
+        "top",
+        "trace",
+        "explain",
+        "timeline",
+        "check",
+        "doctor",
+        "replay",
+        "false-alarms",
+        "digest",
+    ),
     "Act on limits": ("pin", "release", "hold", "override", "freeze", "thaw", "set-mode", "kill-switch"),
     "Answer": ("ack", "silence", "approve", "deny", "withdraw", "sources"),
     "Act on queues": ("pause", "resume", "schedule", "set", "disable", "enable", "delete", "bounce"),
