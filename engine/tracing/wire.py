@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from engine.smtp.client import ClientSession, TlsPolicy
 from engine.smtp.client_events import Event, Finished
 from engine.smtp.client_states import State, Turn
-from engine.smtp.reply import Reply
+from engine.smtp.reply import Reply, Speaker
 from engine.tls import Secured
 from engine.tracing.script import Ears
 from engine.wire import Timeouts, Wire
@@ -49,7 +49,8 @@ class TracedSession(ClientSession):
 
     def _lose(self, reply: Reply) -> list[Event]:
         if self.state is not State.CLOSED:
-            self._audience.ends(reply.text)
+            ours = reply.speaker is Speaker.OURSELVES  # a code of ours would look like the peer's
+            self._audience.ends(" ".join(reply.lines) if ours else reply.text)
         return super()._lose(reply)
 
 
