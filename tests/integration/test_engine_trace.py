@@ -11,10 +11,11 @@ import httpx
 import pytest
 import small_engine
 from certificates import pair
-from engine_lab import Rig, offer, rig
+from engine_lab import TOKENS, Rig, offer, rig
 from smtp_scripts import scripted
 
 from core.clock import SystemClock
+from core.errors import NotFoundError
 from engine import outbound
 from engine.smtp.client import ClientSession
 from engine.tls import Certificate
@@ -24,6 +25,7 @@ from lab.manners import OUTLANDISH, with_temper
 from lab.ports import free_port
 from lab.traffic import Stream
 from lab.world import Lab
+from tidegate.client import EngineClient
 
 QUEUE = {"domain": OUTLANDISH.domain, "vmta": "marketing"}
 STREAM = Stream(OUTLANDISH.domain, "marketing")
@@ -229,6 +231,29 @@ async def test_a_reply_that_a_terminal_would_obey_comes_as_it_is_in_json_and_spl
     assert trace.lines("heard")[0] == "554 \x1b[2J\revent: closed"
     assert [step["event"] for step in steps][-1] == "closed"
     assert [step["event"] for step in steps].count("closed") == 1
+
+
+async def test_the_command_lines_client_follows_over_a_real_socket(tmp_path: Path) -> None:
+    async with Lab(SystemClock()) as lab, engine(lab, tmp_path) as run:
+        traces = run.run.engine.traces
+        client = EngineClient(run.run.api, TOKENS["operator"])
+        following = asyncio.create_task(asyncio.to_thread(lambda: list(client.trace(**QUEUE, connections=2))))
+        await run.until(lambda: len(traces) == 1)
+        await offer(lab, STREAM, 4)
+        steps = await following
+        assert [step["event"] for step in steps].count("closed") == 2
+        assert {step["connection"] for step in steps} == {0, 1, 2}
+        await run.until(lambda: len(traces) == 0)
+        with pytest.raises(NotFoundError, match="there is no VirtualMTA nobody"):
+            await asyncio.to_thread(lambda: list(client.trace(vmta="nobody")))
+
+
+async def test_stopping_does_not_wait_for_those_who_trace(tmp_path: Path) -> None:
+    async with Lab(SystemClock()) as lab, httpx.AsyncClient(timeout=30) as api:
+        async with rig(lab, tmp_path) as run:
+            api.base_url, api.headers = run.api.base_url, run.api.headers
+            trace = await Trace(api, QUEUE).begun()
+        assert [step["event"] for step in await trace.ended()] == ["waiting"]
 
 
 @asynccontextmanager

@@ -42,9 +42,11 @@ def lines(step: Step, *, numbered: bool) -> list[str]:
 
 
 def summary(sums: Sums) -> str:
-    """Results, then the time of each phase, then what the peer had against it."""
+    """Results, what the peer had against it, and the time of each phase."""
     several = sums.begun != 1
-    counts = [f"{count} {colour(name, _COLOURS.get(name, _DIM))}" for name, count in sums.results.items()]
+    counts = [
+        f"{count} {colour(_shown(name), _COLOURS.get(name, _DIM))}" for name, count in sums.results.items()
+    ]
     head = f"{sums.begun} connections: " if several else ""
     said = [head + (", ".join(counts) or "no recipient was answered")]
     said += [f"  {count} × {_shown(reply)}" for reply, count in sums.replies.most_common(_MOST_REPLIES)]
@@ -121,7 +123,7 @@ def _texts(value: object) -> Sequence[str]:
 
 
 def _result(step: Step) -> str:
-    result = str(step.get("result"))
+    result = _shown(step.get("result"))
     head = f"{_shown(step.get('recipient'))}  {colour(result, _COLOURS.get(result, _DIM))}"
     if step.get("by") == "Tidegate":
         return f"{head}, in our own words: {_shown(step.get('reply'))}"

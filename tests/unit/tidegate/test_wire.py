@@ -91,6 +91,39 @@ def test_patience_ends() -> None:
             Wire(f"127.0.0.1:{listening.getsockname()[1]}", 0.05)("GET", "/", {}, None)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n: a\n\ndat\r\n6\r\na: {}\n\r\n"
+
+
+def test_lines_come_one_by_one_however_they_are_cut() -> None:
+    listening = tcp()
+    port = listening.getsockname()[1]
+    with answering(listening, CHUNKED + b"0\r\n\r\n") as heard:
+        with Wire(f"127.0.0.1:{port}", 5).listen("/v1/trace", {"Accept": "x"}, 5) as (answer, lines):
+            assert (answer.status, list(lines)) == (200, [b": a\n", b"\n", b"data: {}\n"])
+    assert heard[0].startswith(b"GET /v1/trace HTTP/1.1\r\n")
+
+
+def test_a_refusal_is_read_at_once() -> None:
+    listening = tcp()
+    port = listening.getsockname()[1]
+    with answering(listening, REPLY.replace(b"200 OK", b"404 Not Found")):
+        with Wire(f"127.0.0.1:{port}", 5).listen("/", {}, 5) as (answer, _):
+            assert (answer.status, answer.body) == (404, b"{}")
+
+
+def test_silence_ends_a_stream_and_what_the_reader_does_wrong_is_its_own() -> None:
+    with tcp() as listening:
+        listening.listen()
+        with pytest.raises(Unreachable, match=r"no answer within 0\.05 seconds"):
+            with Wire(f"127.0.0.1:{listening.getsockname()[1]}", 0.05).listen("/", {}, 5):
+                pass
+    listening = tcp()
+    port = listening.getsockname()[1]
+    with answering(listening, CHUNKED), pytest.raises(BrokenPipeError):
+        with Wire(f"127.0.0.1:{port}", 5).listen("/", {}, 5):
+            raise BrokenPipeError
+
+
 @pytest.mark.parametrize("wrong", ["ftp://x", "a/b", "http://", "127.0.0.1:http", "x?y"])
 def test_what_is_no_endpoint_is_refused(wrong: str) -> None:
     with pytest.raises(OperatorError, match="write http://HOST:PORT or unix:PATH"):
