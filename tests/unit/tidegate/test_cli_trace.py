@@ -45,7 +45,7 @@ class Engine:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
-        if path == "/v1/queues/a.test/news":
+        if path in {"/v1/queues/a.test/news", "/v1/queues/sent-through-it.test/news"}:
             return httpx.Response(200, json=QUEUE)
         if path == "/v1/queues":
             found = [] if "b.test" in request.url.params.get("name", "") else [QUEUE]
@@ -151,6 +151,14 @@ def test_a_typing_error_does_not_wait_for_ever(
     assert run(["trace", *words]) == code
     assert said in capsys.readouterr().err
     assert not engine.asked
+
+
+def test_a_domain_whose_mail_goes_through_another_queue_is_traced_there(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["trace", "sent-through-it.test/news"]) == 0
+    assert engine.asked["domain"] == ["a.test"]
+    assert "Waiting for the next connection of a.test/news." in capsys.readouterr().err
 
 
 def test_what_the_engine_refuses_is_said_in_its_words(

@@ -52,7 +52,7 @@ async def test_it_ends_with_the_end_of_the_last_connection() -> None:
 
 
 async def test_a_slow_reader_hears_how_much_was_left_out_and_every_end() -> None:
-    trace = Trace(Wanted(connections=2), most_waiting=3_000)
+    trace = Trace(Wanted(connections=2), most_waiting=2_450)
     for place in range(100):
         trace.tell(heard(f"250 {place:0>1000}"))
     trace.tell(closed(1))

@@ -1,6 +1,7 @@
 """Who looks on is decided when a connection is opened."""
 
 import asyncio
+from typing import Any
 
 from core.address import SourceIp
 from core.clock import ManualClock
@@ -55,6 +56,11 @@ async def test_without_a_trace_a_connection_has_the_plain_session_and_wire() -> 
     assert onlooker is NOBODY
     assert type(session) is ClientSession
     assert type(wire) is Wire
+
+
+async def test_without_a_trace_a_connection_is_not_even_looked_at() -> None:
+    unseen: Any = None
+    assert TraceBook(ManualClock()).onlooker(unseen) is NOBODY
 
 
 async def test_a_connection_that_no_trace_wants_has_them_too() -> None:
