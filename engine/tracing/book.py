@@ -1,10 +1,9 @@
 """The traces that are asked for right now."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from typing import Final
 
-from core.clock import Clock
+from core.clock import Clock, SystemClock
 from engine.queue.queue import Lane, Queue
 from engine.tracing.onlooker import NOBODY, Audience, Onlooker
 from engine.tracing.steps import Step, StepKind
@@ -20,6 +19,7 @@ class TraceBook:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._stopwatch = SystemClock().monotonic_ns  # a peer's pace is real, however fast a rehearsal runs
         self._traces: list[Trace] = []
         self._closed = False
 
@@ -72,6 +72,6 @@ class TraceBook:
         members = [(trace, number) for trace, number in numbered if number is not None]
         if not members:
             return NOBODY
-        found = Audience(members, asyncio.get_running_loop().time)
+        found = Audience(members, self._stopwatch)
         found.begun(subject, self._clock.now().isoformat())
         return found

@@ -15,6 +15,7 @@ from engine.tracing.wire import wired
 from engine.wire import Timeouts, Wire, plain
 
 NOTHING_SAID: Final = "it was cut before anything was said"
+_NS_PER_MS: Final = 1_000_000
 
 
 class Onlooker:
@@ -44,12 +45,12 @@ NOBODY: Final = Onlooker()
 
 
 class Audience(Onlooker):
-    """The traces that want one connection. `time` is real, in seconds."""
+    """The traces that want one connection. `stopwatch` tells nanoseconds."""
 
-    def __init__(self, members: Sequence[tuple[Trace, int]], time: Callable[[], float]) -> None:
+    def __init__(self, members: Sequence[tuple[Trace, int]], stopwatch: Callable[[], int]) -> None:
         self._members = members
-        self._time = time
-        self._began = time()
+        self._stopwatch = stopwatch
+        self._began = stopwatch()
         self._why = NOTHING_SAID
 
     def begun(self, subject: Subject, at: str) -> None:
@@ -114,7 +115,7 @@ class Audience(Onlooker):
         self._tell(StepKind.CLOSED, why=self._why)
 
     def _tell(self, kind: StepKind, content: dict[str, object] | None = None, **fields: object) -> None:
-        ms = round((self._time() - self._began) * 1_000, 1)
+        ms = round((self._stopwatch() - self._began) / _NS_PER_MS, 1)
         for trace, number in self._members:
             trace.tell(Step(number, ms, kind, fields, content or {}))
 

@@ -9,8 +9,9 @@ from engine.directives import DomainSettings
 from engine.queue.queue import Lane, Parent, Queue
 from engine.smtp.client import ClientSession, TlsPolicy
 from engine.tracing.book import MOST_TRACES, TraceBook
-from engine.tracing.onlooker import NOBODY
+from engine.tracing.onlooker import NOBODY, Audience
 from engine.tracing.steps import Step
+from engine.tracing.trace import Trace
 from engine.tracing.wanted import Wanted
 from engine.tracing.wire import TracedSession, TracedWire
 from engine.wire import Timeouts, Wire
@@ -117,3 +118,11 @@ async def test_closing_lets_everybody_finish() -> None:
     reader = await Reader(book, Wanted()).begun()
     book.close()
     assert await reader.done() == ["waiting"]
+
+
+async def test_steps_are_timed_from_the_beginning_of_their_connection() -> None:
+    trace, ticks = Trace(Wanted()), iter((5_000_000_000, 5_001_250_000, 5_030_000_000))
+    audience = Audience([(trace, 1)], lambda: next(ticks))
+    audience.heard(["220 hi"])
+    audience.closed()
+    assert [step.ms async for step in trace.steps()] == [1.2, 30.0]

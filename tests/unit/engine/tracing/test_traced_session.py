@@ -27,7 +27,7 @@ class Told:
 
     def __init__(self) -> None:
         self.trace = Trace(Wanted())
-        self.audience = Audience([(self.trace, 1)], lambda: 0.0)
+        self.audience = Audience([(self.trace, 1)], lambda: 0)
 
     def __call__(self) -> list[tuple[str, Any]]:
         steps = [
