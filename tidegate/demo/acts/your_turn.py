@@ -50,6 +50,7 @@ def commands(tool: str, config: Path) -> list[str]:
         f"{tool} show leases",
         f'{tool} release {LISTED} --for 30d --reason "{_REASON}"',
         f"{tool} explain {LISTED} microsoft",
+        f"{tool} trace --ip {LISTED} --provider microsoft",
         f"{tool} show orders",
         f"{tool} top",
     ]
