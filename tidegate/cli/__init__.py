@@ -10,11 +10,12 @@ import typer
 
 from core.errors import OperatorError, PeerError, TidegateError
 
-_VALUES = frozenset({"--config", "-c", "--endpoint", "--token", "--token-file"})
-_WITH_VALUE = ("--config=", "--endpoint=", "--token=", "--token-file=", "--watch=")
+_VALUES = frozenset({"--config", "-c", "--endpoint", "--token", "--token-file", "--columns"})
+_WITH_VALUE = ("--config=", "--endpoint=", "--token=", "--token-file=", "--watch=", "--columns=")
 _FLAGS = frozenset({"--json", "--debug"})
 _WATCH = "--watch"
 _WATCH_EVERY = "2s"
+_COLUMNS = "--columns"
 
 
 def main() -> None:
@@ -67,6 +68,8 @@ def hoist(arguments: Sequence[str]) -> list[str]:
             front.append(word)
         elif word == _WATCH:
             front.append(f"{_WATCH}={_WATCH_EVERY}")
+        elif word == _COLUMNS and (not waiting or waiting[0].startswith("-")):
+            front.append(f"{_COLUMNS}=help")
         elif word in _VALUES and waiting:
             front += [word, waiting.pop(0)]
         else:

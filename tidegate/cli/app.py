@@ -13,10 +13,21 @@ EVERYWHERE = (
     "see tidegate --help."
 )
 
+TABLE = f"--columns NAME,… chooses columns (--columns help names them). {EVERYWHERE}"
+
 
 def examples(*lines: str) -> str:
     """An epilog: how the command is typed, then what every command takes."""
-    return "\n\n".join(["\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines), EVERYWHERE])
+    return _epilog(lines, EVERYWHERE)
+
+
+def table_examples(*lines: str) -> str:
+    """The same for a command that prints a table."""
+    return _epilog(lines, TABLE)
+
+
+def _epilog(lines: tuple[str, ...], below: str) -> str:
+    return "\n\n".join(["\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines), below])
 
 
 app = typer.Typer(
@@ -65,12 +76,22 @@ def root(  # noqa: PLR0913 - the options of every command
             help="Show again and again, every 2s or as said; for show and explain.",
         ),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            metavar="NAME,…",
+            help="Only these columns of a table, in this order; help names them; for show.",
+        ),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
     """Watches the reputation of your sending IPs and holds back the one in trouble, where it is."""
     if watch is not None and context.invoked_subcommand not in {"show", "explain"}:
         raise UsageError("--watch is for tidegate show … and tidegate explain")
-    context.obj = Invocation(config, endpoint, token, token_file, as_json, debug, watch)
+    if columns is not None and context.invoked_subcommand != "show":
+        raise UsageError("--columns is for tidegate show …")
+    context.obj = Invocation(config, endpoint, token, token_file, as_json, debug, watch, columns)
 
 
 # they register their commands, in the order that --help lists them

@@ -2,14 +2,40 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from core.limit import LimitChain, LimitTerm
 from core.text import printable
-from tidegate.cli.output import ago, block, moment, read_time, table
+from tidegate.cli.columns import Column, Grid, Sheet
+from tidegate.cli.ordering import Sorts, address_order
+from tidegate.cli.output import ago, block, moment, read_time
 
 if TYPE_CHECKING:
     from tidegate.cli.invocation import Invocation
+
+LEASES: Final = Sheet(
+    Column("IP", also=("source-ip",)),
+    Column("provider"),
+    Column("directive"),
+    Column("value", right=True),
+    Column("was", right=True, also=("base",)),
+    Column("state"),
+    Column("by", also=("set-by",)),
+    Column("set", right=True, also=("set-at",)),
+    Column("until", right=True, also=("expires",)),
+    Column("reason", also=("why",)),
+    Column("key", hidden=True),
+    Column("rule", hidden=True),
+)
+LEASE_SORTS: Final[Sorts] = {
+    "engine": None,  # as they come
+    "ip": lambda lease: (address_order(lease["scope"]["source_ip"]), lease["scope"]["provider"]),
+    "until": lambda lease: (lease.get("expires_at") is None, lease.get("expires_at") or ""),
+    "set": lambda lease: str(lease.get("set_at") or ""),
+}
+SETTINGS: Final = Sheet(
+    Column("directive", also=("name",)), Column("value"), Column("from", also=("origin",))
+)
 
 
 def status(document: Mapping[str, Any]) -> str:
@@ -45,8 +71,8 @@ def nagios(asked: "Invocation") -> int:
     return plugin.say(look, plugin.State.CRITICAL)
 
 
-def leases(found: Sequence[Mapping[str, Any]], now: datetime) -> str:
-    """One line a lease, its reason and key below it."""
+def leases(found: Sequence[Mapping[str, Any]], now: datetime, more: str = "") -> str:
+    """One line a lease, its reason and key below it; `more` tells of those that are not shown."""
     if not found:
         return "No leases: every limit is the configured one."
     lines = []
@@ -71,17 +97,44 @@ def leases(found: Sequence[Mapping[str, Any]], now: datetime) -> str:
                 indent=4,
             )
         )
-    return "\n".join([*lines, f"{len(found)} lease{'s' if len(found) != 1 else ''}"])
+    return "\n".join([*lines, more or f"{len(found)} lease{'s' if len(found) != 1 else ''}"])
+
+
+def leases_grid(found: Sequence[Mapping[str, Any]], now: datetime, more: str = "") -> Grid:
+    """The same as a table."""
+    rows = [
+        (
+            lease.get("scope", {}).get("source_ip"),
+            _provider(lease.get("scope", {}).get("provider")),
+            lease.get("directive"),
+            lease.get("value"),
+            lease.get("base") or "-",
+            lease.get("state") or "-",
+            lease.get("set_by"),
+            ago(read_time(lease.get("set_at")), now),
+            ago(until, now) if (until := read_time(lease.get("expires_at"))) else "released",
+            lease.get("reason", ""),
+            lease.get("key"),
+            lease.get("rule") or "-",
+        )
+        for lease in found
+    ]
+    return Grid(rows, more)
 
 
 def settings(document: Mapping[str, Any]) -> str:
     """PowerMTA's `show settings`: every directive that is set, its value, and where it comes from."""
+    return SETTINGS.draw(settings_grid(document).rows)
+
+
+def settings_grid(document: Mapping[str, Any]) -> Grid:
+    """The table alone."""
     rows = [
         (one["name"], _written(one["value"]), one["origin"])
         for one in document.get("directives", [])
         if one["value"] is not None
     ]
-    return table(("directive", "value", "from"), rows)
+    return Grid(rows)
 
 
 def _written(value: object) -> str:

@@ -28,6 +28,8 @@ class Invocation:
     debug: bool = False
     watch: str | None = None
     """How often to show again, as typed; None: once."""
+    columns: str | None = None
+    """Which columns of a table, as typed; None: the usual ones."""
 
     @property
     def config_path(self) -> str:

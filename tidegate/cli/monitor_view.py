@@ -3,21 +3,58 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from core.address import IpAddress, SourceIp
 from core.errors import TidegateError
-from core.incident import Incident
+from core.incident import Incident, Severity
 from core.reading import Quality, Reading, Source, Status
 from monitor.detection.wording import percent
 from storage import coverage, readings
 from storage import incidents as stored_incidents
+from tidegate.cli.columns import Column, Grid, Sheet
 from tidegate.cli.invocation import Invocation
+from tidegate.cli.ordering import Sorts, address_order, counted
 from tidegate.cli.orders import records
-from tidegate.cli.output import ago, block, moment, note, read_time, table
+from tidegate.cli.output import ago, block, moment, note, read_time
 from tidegate.config import peek
 
 _WORST = (Status.BAD, Status.WARN, Status.GOOD, Status.UNKNOWN)
+_SEVEREST = tuple(reversed(Severity))
+
+IPS: Final = Sheet(
+    Column("IP"),
+    Column("list", spare=True),
+    Column("worst", also=("state",)),
+    Column("DNSBL"),
+    Column("SNDS", spare=True),
+    Column("score", right=True, spare=True, also=("sender-score",)),
+    Column("replies", spare=True),
+    Column("data", spare=True, also=("age",)),
+    Column("leases"),
+    Column("incidents", hidden=True),
+    Column("listings", hidden=True),
+)
+INCIDENTS: Final = Sheet(
+    Column("incident", also=("number",)),
+    Column("severity"),
+    Column("IP", also=("source",)),
+    Column("provider", spare=True),
+    Column("opened", spare=True),
+    Column("what", also=("title",)),
+    Column("rule", hidden=True),
+    Column("updated", hidden=True),
+)
+IP_SORTS: Final[Sorts] = {
+    "worst": None,  # as they come
+    "ip": lambda row: address_order(row["ip"]),
+    "list": lambda row: (row["list"], address_order(row["ip"])),
+}
+INCIDENT_SORTS: Final[Sorts] = {
+    "opened": None,  # as they come
+    "severity": lambda one: (_SEVEREST.index(one["severity"]), one["number"]),
+    "ip": lambda one: (one["ip"] is None, address_order(one["ip"]), one["number"]),
+}
 
 
 def ips(asked: Invocation) -> dict[str, Any]:
@@ -143,25 +180,31 @@ def _leases(asked: Invocation) -> list[Mapping[str, Any]]:
         return []
 
 
-def ips_text(document: Mapping[str, Any]) -> str:
-    """One line an IP, the worst first; the listings and incidents of those in trouble below."""
+def ips_grid(document: Mapping[str, Any]) -> Grid:
+    """The table alone."""
     rows = [
         (r["ip"], r["list"], r["worst"], r["dnsbl"], r["snds"][:24], r["score"], r["replies"], r["age"],
-         ", ".join(r["leases"]) or "-")
+         ", ".join(r["leases"]) or "-", ", ".join(r["incidents"]) or "-",
+         ", ".join(one["zone"] for one in r["listings"]) or "-")
         for r in document["ips"]
     ]  # fmt: skip
+    return Grid(rows, counted(document, "ips", "IPs"))
+
+
+def ips_text(document: Mapping[str, Any]) -> str:
+    """One line an IP, the worst first; the listings and incidents of those in trouble below."""
+    rows = ips_grid(document).rows
     if not rows:
         return "No source IPs: write them under ip-lists in the configuration."
-    text = table(
-        ("IP", "list", "worst", "DNSBL", "SNDS", "score", "replies", "data", "leases"), rows, right=(5,)
-    )
+    text = IPS.draw(rows)
     below = []
     for row in document["ips"]:
         if row["incidents"] or row["listings"] or row["alerts"]:
             said = [f"{one['zone']}: {one['detail']}" for one in row["listings"]]
             said += [f"{one['sender']} says: {one['said']}" for one in row["alerts"]]
             below.append((row["ip"], "; ".join(filter(None, (", ".join(row["incidents"]), *said)))))
-    return "\n\n".join(filter(None, (text, block(below, indent=0))))
+    more = counted(document, "ips", "IPs")
+    return "\n\n".join(filter(None, (text, block(below, indent=0), more)))
 
 
 def incidents(asked: Invocation, number: int | None) -> dict[str, Any]:
@@ -190,6 +233,13 @@ def incidents_text(document: Mapping[str, Any]) -> str:
         return _incident(found[0], document["events"], now)
     if not found:
         return "No open incidents."
+    grid = incidents_grid(document)
+    return f"{INCIDENTS.draw(grid.rows)}\n{grid.foot}; tidegate show incidents NUMBER tells one in full"
+
+
+def incidents_grid(document: Mapping[str, Any]) -> Grid:
+    """The table alone."""
+    now = read_time(document["now"])
     rows = [
         (
             f"INC-{i['number']}",
@@ -198,11 +248,12 @@ def incidents_text(document: Mapping[str, Any]) -> str:
             i["provider"],
             _ago(i["opened_at"], now),
             i["title"],
+            i["rule"],
+            _ago(i["updated_at"], now),
         )
-        for i in found
+        for i in document["incidents"]
     ]
-    text = table(("incident", "severity", "IP", "provider", "opened", "what"), rows)
-    return f"{text}\n{len(found)} open; tidegate show incidents NUMBER tells one in full"
+    return Grid(rows, counted(document, "incidents", "open") or f"{len(rows)} open")
 
 
 def _incident(one: Mapping[str, Any], events: Iterable[Mapping[str, Any]], now: datetime) -> str:

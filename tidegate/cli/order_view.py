@@ -1,10 +1,26 @@
 """Standing orders as text."""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from core.provider import EVERY
-from tidegate.cli.output import block, moment, read_time
+from tidegate.cli.columns import Column, Grid, Sheet
+from tidegate.cli.ordering import counted
+from tidegate.cli.output import ago, block, moment, read_time
+
+SHEET: Final = Sheet(
+    Column("no.", right=True, also=("id",)),
+    Column("order", also=("kind",)),
+    Column("IP"),
+    Column("provider"),
+    Column("value"),
+    Column("by", also=("author",)),
+    Column("given", also=("created",)),
+    Column("until", also=("expires",)),
+    Column("reason", also=("why",)),
+    Column("subject", hidden=True),
+)
 
 _DOES = {
     "pin": "holds {where} at {value}",
@@ -42,7 +58,33 @@ def text(document: Mapping[str, Any]) -> str:
             *_commands(order),
         ]
         lines.append(block(rows, indent=6))
-    return "\n".join([*lines, f"{len(found)} order{'s' if len(found) != 1 else ''}"])
+    count = counted(document, "orders", "orders") or f"{len(found)} order{'s' if len(found) != 1 else ''}"
+    return "\n".join([*lines, count])
+
+
+def grid(document: Mapping[str, Any]) -> Grid:
+    """The same as a table."""
+    now = read_time(document["now"])
+    rows = [
+        (
+            order["id"],
+            order["kind"],
+            order["source_ip"] or "all",
+            "all" if order["provider"] == EVERY else order["provider"],
+            order["value"] or "-",
+            order["author"],
+            _ago(order["created_at"], now),
+            _ago(order["expires_at"], now) if order["expires_at"] else "withdrawn",
+            order["reason"],
+            order["subject"],
+        )
+        for order in document["orders"]
+    ]
+    return Grid(rows, counted(document, "orders", "orders"))
+
+
+def _ago(text: object, now: datetime | None) -> str:
+    return ago(read_time(text), now) if now else "-"
 
 
 def does(order: Mapping[str, Any]) -> str:

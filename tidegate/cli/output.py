@@ -12,6 +12,9 @@ from typing import Any
 from core.text import printable
 
 WIDTH = 100
+_NARROWEST = 40
+_LEAST = 12
+"""Columns that the last cell of a line gets at least."""
 
 
 def emit_json(document: dict[str, Any]) -> None:
@@ -31,7 +34,7 @@ def note(text: str) -> None:
 
 def width() -> int:
     """Columns to fill: the terminal's when there is one, else 100."""
-    return max(80, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
+    return max(_NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns) if sys.stdout.isatty() else WIDTH
 
 
 def table(
@@ -46,10 +49,10 @@ def table(
     The last column is cut to fit; `right` names the columns that are right-aligned, from 0.
     """
     cells = [[printable(str(cell), 2_000) for cell in row] for row in rows]
+    widths = _widths(headers, cells)
     last = len(headers) - 1
-    widths = [max([_wide(h), *(_wide(row[n]) for row in cells)]) for n, h in enumerate(headers)]
     room = (columns or width()) - sum(widths[:last]) - last
-    widths[last] = min(widths[last], max(room, 12))
+    widths[last] = min(widths[last], max(room, _LEAST))
     aligned = set(right)
     lines = [list(headers), ["-" * w for w in widths], *cells]
     return "\n".join(
@@ -58,6 +61,16 @@ def table(
         ).rstrip()
         for line in lines
     )
+
+
+def fits(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+    """Whether the terminal has room for a table with something of its last column."""
+    widths = _widths(headers, [[printable(str(cell), 2_000) for cell in row] for row in rows])
+    return sum(widths[:-1]) + len(widths) - 1 + min(widths[-1], _LEAST) <= width()
+
+
+def _widths(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    return [max([_wide(h), *(_wide(row[n]) for row in cells)]) for n, h in enumerate(headers)]
 
 
 def _cell(text: str, wide: int, *, right: bool) -> str:

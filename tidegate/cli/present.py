@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.errors import PeerError
+from tidegate.cli.columns import Grid, Sheet
 from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.invocation import Invocation
 from tidegate.cli.output import emit, emit_json, note
@@ -24,17 +25,31 @@ class Shown:
 
     document: Mapping[str, Any]
     text: Callable[[], str]
+    grid: Callable[[], Grid] | None = None
+    """The rows of its table alone, for whoever chooses columns."""
 
 
-def shown(document: Mapping[str, Any], text: Callable[[Mapping[str, Any]], str]) -> Shown:
-    """A look at a document of which the text is made."""
-    return Shown(document, lambda: text(document))
+def shown(
+    document: Mapping[str, Any],
+    text: Callable[[Mapping[str, Any]], str],
+    grid: Callable[[Mapping[str, Any]], Grid] | None = None,
+) -> Shown:
+    """A look at a document of which the text, and the table in it, are made."""
+    return Shown(document, lambda: text(document), (lambda: grid(document)) if grid else None)
 
 
 def present(
-    asked: Invocation, look: Callable[[], Shown], pause: Callable[[float], None] = time.sleep
+    asked: Invocation,
+    look: Callable[[], Shown],
+    pause: Callable[[float], None] = time.sleep,
+    *,
+    sheet: Sheet | None = None,
 ) -> None:
-    """Show one look, or look until Ctrl-C. `pause` waits for seconds."""
+    """Show one look, or look until Ctrl-C. `pause` waits for seconds; `sheet` is the table that it prints.
+
+    Raises UsageError, before anything is asked, for columns that the table does not have.
+    """
+    look = _narrowed(asked, look, sheet)
     if asked.watch is None:
         _once(asked, look())
         return
@@ -58,6 +73,32 @@ def interval(text: str) -> float:
     if seconds < 1:
         raise UsageError("--watch looks once a second at most; write --watch=2s")
     return seconds
+
+
+def chosen(asked: Invocation, sheet: Sheet | None) -> tuple[int, ...] | None:
+    """The columns that --columns names; None where it names none. Raises UsageError."""
+    if asked.columns is None:
+        return None
+    if sheet is None:
+        raise UsageError("--columns is for tables, and this prints none")
+    places = sheet.choose(asked.columns)
+    if asked.as_json:
+        raise UsageError("--columns is for the printed table; --json has every key: leave one of them out")
+    return places
+
+
+def _narrowed(asked: Invocation, look: Callable[[], Shown], sheet: Sheet | None) -> Callable[[], Shown]:
+    """The same look, its text only the table with the columns that are wanted."""
+    places = chosen(asked, sheet)
+    if places is None or sheet is None:
+        return look
+
+    def narrow() -> Shown:
+        whole = look()
+        made = whole.grid
+        return Shown(whole.document, lambda: made().drawn(sheet, places)) if made else whole
+
+    return narrow
 
 
 def _once(asked: Invocation, shown: Shown) -> None:

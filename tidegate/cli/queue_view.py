@@ -5,14 +5,28 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from core.text import printable
-from tidegate.cli.output import block, clock_time, moment, read_time, table
+from tidegate.cli.columns import Column, Grid, Sheet
+from tidegate.cli.output import block, clock_time, moment, read_time
 
 if TYPE_CHECKING:
     from tidegate.client import EngineClient
 
 Queue = Mapping[str, Any]
 
-_HEADERS = ("queue", "#rcpt", "kbytes", "conn", "st", "retry", "last error")
+SHEET = Sheet(
+    Column("queue", also=("name",)),
+    Column("#rcpt", right=True, also=("recipients",)),
+    Column("kbytes", right=True, spare=True, also=("size",)),
+    Column("conn", right=True, spare=True, also=("connections",)),
+    Column("st", also=("state",)),
+    Column("retry", right=True, also=("next-retry",)),
+    Column("last error", also=("error",)),
+    Column("domain", hidden=True),
+    Column("vmta", hidden=True),
+    Column("provider", hidden=True),
+    Column("mode", hidden=True),
+    Column("paused", hidden=True),
+)
 _MOST = 100_000
 
 
@@ -46,24 +60,39 @@ def select(
 
 def listing(queues: Sequence[Queue], matching: int, *, errors: bool = False) -> str:
     """PowerMTA's table: queue, #rcpt, kbytes, conn, st, retry, last error."""
-    rows = [
-        (
-            queue["name"],
-            queue["recipients"],
-            _kbytes(queue),
-            queue["connections"],
-            flags(queue),
-            clock_time(read_time(queue.get("next_retry_at"))),
-            "" if errors else _error_text(queue.get("last_error")),
-        )
-        for queue in queues
-    ]
-    lines = table(_HEADERS, rows, right=(1, 2, 3, 5)).splitlines()
+    lines = SHEET.draw([_row(queue, error=not errors) for queue in queues]).splitlines()
     if errors:
-        below = [f"    {_error_text(queue.get('last_error'))}" for queue in queues]
-        lines[2:] = [line for pair in zip(lines[2:], below, strict=True) for line in pair]
+        end = 2 + len(queues)
+        below = [f"    {printable(_error_text(queue.get('last_error')), 2_000)}" for queue in queues]
+        lines[2:end] = [line for pair in zip(lines[2:end], below, strict=True) for line in pair]
     legend = "   st: B backoff, P paused" if any(flags(queue) for queue in queues) else ""
     return "\n".join([*lines, f"{len(queues)} of {matching} matching queues{legend}"])
+
+
+def grid(queues: Sequence[Queue], matching: int) -> Grid:
+    """The table alone."""
+    return Grid([_row(queue) for queue in queues], f"{len(queues)} of {matching} matching queues")
+
+
+def _row(queue: Queue, *, error: bool = True) -> tuple[object, ...]:
+    return (
+        queue["name"],
+        queue["recipients"],
+        _kbytes(queue),
+        queue["connections"],
+        flags(queue),
+        clock_time(read_time(queue.get("next_retry_at"))),
+        _error_text(queue.get("last_error")) if error else "",
+        queue.get("domain", ""),
+        queue.get("vmta", ""),
+        queue.get("provider") or "-",
+        queue.get("mode", ""),
+        _yes(queue.get("paused")),
+    )
+
+
+def _yes(holds: object) -> str:
+    return "yes" if holds else "no"
 
 
 def flags(queue: Queue) -> str:
@@ -81,7 +110,7 @@ def detail(queue: Queue, now: datetime) -> str:
                 ("#rcpt", queue["recipients"]),
                 ("kbytes", _kbytes(queue)),
                 ("connections", queue["connections"]),
-                ("paused", "yes" if queue.get("paused") else "no"),
+                ("paused", _yes(queue.get("paused"))),
                 ("mode", queue["mode"]),
                 ("next retry", _when(queue.get("next_retry_at"), now)),
             ]

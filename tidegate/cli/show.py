@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.cli import completion, invocation
-from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.app import EVERYWHERE, TABLE, app
 from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.present import Shown, present, shown
 
@@ -25,6 +25,9 @@ Name = Annotated[
 Mode = Annotated[str | None, typer.Option(metavar="normal|backoff", help="Only queues in this mode.")]
 Paused = Annotated[bool, typer.Option("--paused", help="Only paused queues.")]
 MaxItems = Annotated[int, typer.Option("--maxitems", "-n", min=1, help="At most so many.")]
+Most = Annotated[
+    int | None, typer.Option("--maxitems", "-n", min=1, help="At most so many; else all.", show_default=False)
+]
 Errors = Annotated[
     bool, typer.Option("--errors", help="Only queues with an error, each error on its own line.")
 ]
@@ -34,7 +37,7 @@ Nagios = Annotated[
 Sort = Annotated[str, typer.Option(metavar="name|rcpt|size", help="The order.")]
 
 
-@show.command("queues", epilog=EVERYWHERE)
+@show.command("queues", epilog=TABLE)
 def queues(
     context: typer.Context,
     *,
@@ -52,7 +55,7 @@ def queues(
     _queues(context, name, sort, {"mode": mode, "paused": paused, "maxitems": maxitems, "errors": errors})
 
 
-@show.command("topqueues", epilog=EVERYWHERE)
+@show.command("topqueues", epilog=TABLE)
 def topqueues(
     context: typer.Context,
     *,
@@ -84,10 +87,18 @@ def _queues(context: typer.Context, name: str | None, sort: str, filters: dict[s
     def several() -> Shown:
         with asked.client() as client:
             found, matching = queue_view.select(client, name, sort, filters)
-        return Shown(found, lambda: queue_view.listing(found["queues"], matching, errors=filters["errors"]))
+        listed = found["queues"]
+        return Shown(
+            found,
+            lambda: queue_view.listing(listed, matching, errors=filters["errors"]),
+            lambda: queue_view.grid(listed, matching),
+        )
 
-    single = name is not None and "/" in name and "*" not in name
-    present(asked, (lambda: one(*str(name).split("/", 1))) if single else several)
+    if name is not None and "/" in name and "*" not in name:
+        domain, _, vmta = name.partition("/")
+        present(asked, lambda: one(domain, vmta))
+    else:
+        present(asked, several, sheet=queue_view.SHEET)
 
 
 @show.command("status", epilog=EVERYWHERE)
@@ -108,7 +119,7 @@ def status(context: typer.Context, *, nagios: Nagios = False) -> int:
     return 0
 
 
-@show.command("settings", epilog=EVERYWHERE)
+@show.command("settings", epilog=TABLE)
 def settings(
     context: typer.Context,
     name: Annotated[
@@ -131,73 +142,121 @@ def settings(
     def look() -> Shown:
         with asked.client() as client:
             document = client.settings(domain, vmta)
-        return Shown(document, lambda: engine_view.settings(document))
+        return shown(document, engine_view.settings, engine_view.settings_grid)
 
-    present(asked, look)
+    present(asked, look, sheet=engine_view.SETTINGS)
 
 
-@show.command("leases", epilog=EVERYWHERE)
-def leases(context: typer.Context) -> None:
+@show.command("leases", epilog=TABLE)
+def leases(
+    context: typer.Context,
+    *,
+    maxitems: Most = None,
+    sort: Annotated[str, typer.Option(metavar="engine|ip|until|set", help="The order.")] = "engine",
+) -> None:
     """Limits put on at run time, by whom, why, until when."""
-    from tidegate.cli import engine_view  # noqa: PLC0415
+    from tidegate.cli import engine_view, ordering  # noqa: PLC0415
     from tidegate.cli.queue_view import now_of  # noqa: PLC0415
 
     asked = invocation.of(context)
+    ordering.check(sort, engine_view.LEASE_SORTS)
 
     def look() -> Shown:
         with asked.client() as client:
             document, now = client.leases(), now_of(client)
-        leases = document.get("leases", [])
-        return Shown({"schema": "leases/v1", **document}, lambda: engine_view.leases(leases, now))
+        document = ordering.pick(document, "leases", engine_view.LEASE_SORTS, sort, maxitems)
+        found, more = document["leases"], ordering.counted(document, "leases", "leases")
+        return Shown(
+            {"schema": "leases/v1", **document},
+            lambda: engine_view.leases(found, now, more),
+            lambda: engine_view.leases_grid(found, now, more),
+        )
 
-    present(asked, look)
+    present(asked, look, sheet=engine_view.LEASES)
 
 
-@show.command("orders", epilog=EVERYWHERE)
-def orders(context: typer.Context) -> None:
+@show.command("orders", epilog=TABLE)
+def orders(context: typer.Context, *, maxitems: Most = None) -> None:
     """What people told the controller, and what the guard asks: by whom, why, until when."""
-    from tidegate.cli import helm, order_view  # noqa: PLC0415
+    from tidegate.cli import helm, order_view, ordering  # noqa: PLC0415
 
     asked = invocation.of(context)
-    present(asked, lambda: shown(helm.listing(asked), order_view.text))
+
+    def look() -> Shown:
+        document = ordering.pick(helm.listing(asked), "orders", {"id": None}, "id", maxitems)
+        return shown(document, order_view.text, order_view.grid)
+
+    present(asked, look, sheet=order_view.SHEET)
 
 
-@show.command("ips", epilog=EVERYWHERE)
-def ips(context: typer.Context) -> None:
+@show.command("ips", epilog=TABLE)
+def ips(
+    context: typer.Context,
+    *,
+    maxitems: Most = None,
+    sort: Annotated[str, typer.Option(metavar="worst|ip|list", help="The order.")] = "worst",
+) -> None:
     """Source IPs: worst state, lists, scores, data age, leases."""
-    from tidegate.cli import monitor_view  # noqa: PLC0415
+    from tidegate.cli import monitor_view, ordering  # noqa: PLC0415
 
     asked = invocation.of(context)
-    present(asked, lambda: shown(monitor_view.ips(asked), monitor_view.ips_text))
+    ordering.check(sort, monitor_view.IP_SORTS)
+
+    def look() -> Shown:
+        document = ordering.pick(monitor_view.ips(asked), "ips", monitor_view.IP_SORTS, sort, maxitems)
+        return shown(document, monitor_view.ips_text, monitor_view.ips_grid)
+
+    present(asked, look, sheet=monitor_view.IPS)
 
 
-@show.command("incidents", epilog=EVERYWHERE)
+@show.command("incidents", epilog=TABLE)
 def incidents(
     context: typer.Context,
     number: Annotated[int | None, typer.Argument(help="One incident in full, with its history.")] = None,
     *,
+    maxitems: Most = None,
+    sort: Annotated[str, typer.Option(metavar="opened|severity|ip", help="The order.")] = "opened",
     nagios: Nagios = False,
 ) -> int:
     """Open incidents, or one in full."""
-    from tidegate.cli import incident_nagios, monitor_view  # noqa: PLC0415
+    from tidegate.cli import incident_nagios, monitor_view, ordering  # noqa: PLC0415
 
     asked = invocation.of(context)
     if nagios:
         return incident_nagios.say(asked)
-    present(asked, lambda: shown(monitor_view.incidents(asked, number), monitor_view.incidents_text))
+    ordering.check(sort, monitor_view.INCIDENT_SORTS)
+
+    def look() -> Shown:
+        document = monitor_view.incidents(asked, number)
+        if number is None:
+            document = ordering.pick(document, "incidents", monitor_view.INCIDENT_SORTS, sort, maxitems)
+        return shown(document, monitor_view.incidents_text, monitor_view.incidents_grid)
+
+    present(asked, look, sheet=monitor_view.INCIDENTS if number is None else None)
     return 0
 
 
-@show.command("sources", epilog=EVERYWHERE)
-def sources(context: typer.Context) -> None:
+@show.command("sources", epilog=TABLE)
+def sources(
+    context: typer.Context,
+    *,
+    maxitems: Most = None,
+    sort: Annotated[str, typer.Option(metavar="state|name", help="The order.")] = "state",
+) -> None:
     """Reputation sources: state, since when, last good answer, error share, why.
 
     Errors are out of the last 50 attempts. Quarantined and blind sources change nothing about an IP.
     """
-    from tidegate.cli import source_view  # noqa: PLC0415
+    from tidegate.cli import ordering, source_view  # noqa: PLC0415
 
     asked = invocation.of(context)
-    present(asked, lambda: shown(source_view.sources(asked), source_view.sources_text))
+    ordering.check(sort, source_view.SORTS)
+
+    def look() -> Shown:
+        document = ordering.pick(source_view.sources(asked), "sources", source_view.SORTS, sort, maxitems)
+        return shown(document, source_view.sources_text, source_view.grid)
+
+    present(asked, look, sheet=source_view.SHEET)
 
 
 @app.command(epilog=EVERYWHERE)

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import completion, invocation
-from tidegate.cli.app import EVERYWHERE, examples
+from tidegate.cli.app import TABLE, table_examples
 from tidegate.cli.exit_codes import UsageError
-from tidegate.cli.present import Shown, present
+from tidegate.cli.present import Shown, present, shown
 from tidegate.cli.show import MaxItems, Sort, show
 
 Older = Annotated[
@@ -15,25 +15,25 @@ Older = Annotated[
 ]
 
 
-@show.command("domains", epilog=EVERYWHERE)
+@show.command("domains", epilog=TABLE)
 def domains(context: typer.Context, *, maxitems: MaxItems = 100, sort: Sort = "name") -> None:
     """Recipient domains, each summed up over its queues."""
     _sums(context, "domain", maxitems, sort)
 
 
-@show.command("topdomains", epilog=EVERYWHERE)
+@show.command("topdomains", epilog=TABLE)
 def topdomains(context: typer.Context, *, maxitems: MaxItems = 10, sort: Sort = "rcpt") -> None:
     """The domains with the most recipients waiting."""
     _sums(context, "domain", maxitems, sort)
 
 
-@show.command("vmtas", epilog=EVERYWHERE)
+@show.command("vmtas", epilog=TABLE)
 def vmtas(context: typer.Context, *, maxitems: MaxItems = 100, sort: Sort = "name") -> None:
     """VirtualMTAs, each summed up over its queues."""
     _sums(context, "vmta", maxitems, sort)
 
 
-@show.command("providers", epilog=EVERYWHERE)
+@show.command("providers", epilog=TABLE)
 def providers(context: typer.Context, *, maxitems: MaxItems = 100, sort: Sort = "rcpt") -> None:
     """Mailbox providers, each summed up over its queues."""
     _sums(context, "provider", maxitems, sort)
@@ -49,14 +49,14 @@ def _sums(context: typer.Context, by: str, maxitems: int, sort: str) -> None:
     def look() -> Shown:
         with asked.client() as client:
             document = sums_view.sums(client, by, sort, maxitems)
-        return Shown(document, lambda: sums_view.text(document))
+        return shown(document, sums_view.text, sums_view.grid)
 
-    present(asked, look)
+    present(asked, look, sheet=sums_view.sheet(by))
 
 
 @show.command(
     "messages",
-    epilog=examples(
+    epilog=table_examples(
         "tidegate show messages --queue yahoo.com/marketing -n 20",
         "tidegate show messages --jobid spring --older-than 2h",
     ),
@@ -88,12 +88,12 @@ def messages(
             document = client.messages(
                 maxitems, queue=queue, orig=orig, rcpt=rcpt, job=job, older_than=older_than
             )
-        return Shown(document, lambda: sums_view.messages_text(document))
+        return shown(document, sums_view.messages_text, sums_view.messages_grid)
 
-    present(asked, look)
+    present(asked, look, sheet=sums_view.MESSAGES)
 
 
-@show.command("audit", epilog=EVERYWHERE)
+@show.command("audit", epilog=TABLE)
 def audit(context: typer.Context, *, maxitems: MaxItems = 20) -> None:
     """Who changed what at the engine, newest first. Orders to the controller: show orders."""
     from tidegate.cli import sums_view  # noqa: PLC0415
@@ -103,6 +103,6 @@ def audit(context: typer.Context, *, maxitems: MaxItems = 20) -> None:
     def look() -> Shown:
         with asked.client() as client:
             document = {"schema": "audit/v1", "entries": client.audit(maxitems)}
-        return Shown(document, lambda: sums_view.audit_text(document))
+        return shown(document, sums_view.audit_text, sums_view.audit_grid)
 
-    present(asked, look)
+    present(asked, look, sheet=sums_view.AUDIT)

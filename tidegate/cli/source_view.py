@@ -2,19 +2,31 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from monitor.detection import blind
 from monitor.detection.settings import DetectionSettings
 from monitor.health import SourceHealth, SourceState, from_row
 from storage import health
+from tidegate.cli.columns import Column, Grid, Sheet
 from tidegate.cli.invocation import Invocation
+from tidegate.cli.ordering import Sorts, counted
 from tidegate.cli.orders import records
-from tidegate.cli.output import ago, block, read_time, rough, table
+from tidegate.cli.output import ago, block, read_time, rough
 
 _PAUSE = timedelta(hours=2)
 """While the watch process runs something is asked more often: lists by the hour, the engine by the minute."""
 LEFT = "not asked any more"
+SHEET: Final = Sheet(
+    Column("source", also=("name",)),
+    Column("state"),
+    Column("for", right=True, also=("since",)),
+    Column("last good", right=True),
+    Column("errors", right=True),
+    Column("last attempt", right=True, hidden=True),
+    Column("why", hidden=True, also=("reason",)),
+)
+SORTS: Final[Sorts] = {"state": None, "name": lambda source: source["name"]}
 _WORST_FIRST = (
     SourceState.QUARANTINED,
     SourceState.BLIND,
@@ -72,6 +84,17 @@ def sources_text(document: Mapping[str, Any]) -> str:
     now = read_time(document["now"])
     if not document["sources"]:
         return "No source has been asked yet."
+    text = SHEET.draw(grid(document).rows)
+    reasons = [(s["name"], said) for s in document["sources"] if s["asked"] and (said := why(s))]
+    legend = _legend({s["state"] for s in document["sources"] if s["asked"]})
+    pause = _pause(read_time(document["last_attempt_at"]), now)
+    parts = [text, block(reasons, indent=0), legend, pause, counted(document, "sources", "sources")]
+    return "\n\n".join(part for part in parts if part)
+
+
+def grid(document: Mapping[str, Any]) -> Grid:
+    """The table alone."""
+    now = read_time(document["now"])
     rows = [
         (
             s["name"],
@@ -79,14 +102,12 @@ def sources_text(document: Mapping[str, Any]) -> str:
             _since(s, now),
             _ago(s["last_success_at"], now),
             _errors(s),
+            _ago(s["last_attempt_at"], now),
+            why(s) or "-",
         )
         for s in document["sources"]
     ]
-    text = table(("source", "state", "for", "last good", "errors"), rows, right=(2, 3, 4))
-    reasons = [(s["name"], said) for s in document["sources"] if s["asked"] and (said := why(s))]
-    legend = _legend({s["state"] for s in document["sources"] if s["asked"]})
-    parts = [text, block(reasons, indent=0), legend, _pause(read_time(document["last_attempt_at"]), now)]
-    return "\n\n".join(part for part in parts if part)
+    return Grid(rows, counted(document, "sources", "sources"))
 
 
 def _legend(states: set[str]) -> str:

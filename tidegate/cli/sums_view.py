@@ -1,15 +1,39 @@
 """Queues summed up by domain, VirtualMTA or provider; waiting messages; the engine's audit."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from tidegate.cli.output import clock_time, read_time, table
+from tidegate.cli.columns import Column, Grid, Sheet
+from tidegate.cli.output import clock_time, read_time
 
 if TYPE_CHECKING:
     from tidegate.client import EngineClient
 
 _MOST: Final = 100_000
 _NOBODY: Final = "-"
+
+MESSAGES: Final = Sheet(
+    Column("id"),
+    Column("queue"),
+    Column("from", spare=True, also=("orig",)),
+    Column("tries", right=True, spare=True, also=("attempts",)),
+    Column("job", spare=True),
+    Column("next", also=("next-attempt",)),
+    Column("to", also=("rcpt",)),
+    Column("received", hidden=True),
+    Column("size", right=True, hidden=True),
+)
+AUDIT: Final = Sheet(
+    Column("at", also=("time",)),
+    Column("who", also=("actor",)),
+    Column("did", also=("action",)),
+    Column("to", also=("subject",)),
+    Column("why", also=("reason",)),
+    Column("before", hidden=True),
+    Column("after", hidden=True),
+    Column("request", hidden=True),
+)
 
 SORTS: Final[dict[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]] = {
     "name": lambda row: (row["name"],),
@@ -37,44 +61,69 @@ def sums(client: "EngineClient", by: str, sort: str, most: int) -> dict[str, Any
 _COUNTED: Final = ("queues", "recipients", "kbytes", "connections", "backoff", "paused")
 
 
+def sheet(by: str) -> Sheet:
+    """The table of sums by domain, VirtualMTA or provider."""
+    return Sheet(
+        Column(by, also=("name",)),
+        Column("#rcpt", right=True, also=("recipients",)),
+        Column("kbytes", right=True, spare=True, also=("size",)),
+        Column("conn", right=True, spare=True, also=("connections",)),
+        Column("queues", right=True),
+        Column("backoff", right=True),
+        Column("paused", right=True),
+    )
+
+
 def text(document: Mapping[str, Any]) -> str:
     """One line each."""
+    found = grid(document)
+    return f"{sheet(document['by']).draw(found.rows)}\n{found.foot}"
+
+
+def grid(document: Mapping[str, Any]) -> Grid:
+    """The table alone."""
     rows = [
         (row["name"], row["recipients"], f"{row['kbytes']:.1f}", row["connections"], row["queues"],
          row["backoff"] or "", row["paused"] or "")
         for row in document["rows"]
     ]  # fmt: skip
-    headers = (document["by"], "#rcpt", "kbytes", "conn", "queues", "backoff", "paused")
-    lines = table(headers, rows, right=range(1, 7))
-    return f"{lines}\n{len(rows)} of {document['matching']}"
+    return Grid(rows, f"{len(rows)} of {document['matching']}")
 
 
 def messages_text(document: Mapping[str, Any]) -> str:
     """One line a recipient."""
+    found = messages_grid(document)
+    return f"{MESSAGES.draw(found.rows)}\n{found.foot}" if found.rows else "No mail waits that fits."
+
+
+def messages_grid(document: Mapping[str, Any]) -> Grid:
+    """The table alone."""
     found: Sequence[Mapping[str, Any]] = document["messages"]
-    if not found:
-        return "No mail waits that fits."
     rows = [
         (one["id"], one["queue"], one["orig"] or "<>", one["attempts"], one["job"] or "-",
-         clock_time(read_time(one["next_attempt_at"])) or "ready", one["rcpt"])
+         clock_time(read_time(one["next_attempt_at"])) or "ready", one["rcpt"], _at(one, "received_at"),
+         one.get("size", ""))
         for one in found
     ]  # fmt: skip
-    headers = ("id", "queue", "from", "tries", "job", "next", "to")
-    return f"{table(headers, rows, right=(3,))}\n{len(found)} of {document['matching']} recipients"
+    return Grid(rows, f"{len(found)} of {document['matching']} recipients")
 
 
 def audit_text(document: Mapping[str, Any]) -> str:
     """One line a change, with its reason."""
-    entries = document["entries"]
-    if not entries:
-        return "Nothing was changed at run time."
-    rows = [
-        (_at(one), one.get("actor", ""), one.get("action", ""), one.get("subject", ""), one.get("reason", ""))
-        for one in entries
-    ]
-    return table(("at", "who", "did", "to", "why"), rows)
+    rows = audit_grid(document).rows
+    return AUDIT.draw(rows) if rows else "Nothing was changed at run time."
 
 
-def _at(entry: Mapping[str, Any]) -> str:
-    at = read_time(entry.get("at"))
+def audit_grid(document: Mapping[str, Any]) -> Grid:
+    """The table alone."""
+    words = ("actor", "action", "subject", "reason", "before", "after", "request_id")
+    return Grid([(_at(one, "at"), *(_said(one.get(word)) for word in words)) for one in document["entries"]])
+
+
+def _said(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _at(entry: Mapping[str, Any], key: str) -> str:
+    at = read_time(entry.get(key))
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""

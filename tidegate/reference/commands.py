@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from tidegate.cli.app import EVERYWHERE, app
+from tidegate.cli.app import app
 from tidegate.cli.sections import SECTIONS
 
 
@@ -97,6 +97,5 @@ def _paragraphs(text: str) -> str:
 
 
 def _examples(epilog: str) -> tuple[str, ...]:
-    _, found, after = epilog.partition("Examples:\n")
-    lines = after.removesuffix(EVERYWHERE) if found else ""
+    lines = epilog.partition("Examples:\n")[2].partition("\n\n")[0]
     return tuple(line.strip() for line in lines.splitlines() if line.strip())
