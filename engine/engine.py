@@ -24,7 +24,7 @@ from engine.delivery.reactions import Reactions
 from engine.delivery.results import Results
 from engine.delivery.routing import Router
 from engine.delivery.scheduler import Scheduler
-from engine.events import EventKind, EventLog
+from engine.events import EventKind, EventLog, of_scope
 from engine.notices import Notices
 from engine.patterns import pattern_lists
 from engine.providers import ProviderMap
@@ -319,10 +319,10 @@ class Engine:
     def _lapse(self) -> None:
         for lease in self.leases.sweep(self.clock.now()):
             persistence.save_lease(self.state, self.leases, lease.key)
-            self.events.add(EventKind.LEASE_ENDED, lease=lease.key, scope=str(lease.scope))
+            self.events.add(EventKind.LEASE_ENDED, lease=lease.key, **of_scope(lease.scope))
             log.info("Lease ended", extra={"event": "lease.ended", "lease": lease.key})
         for lease in self._ramps.begun(self.leases.all(), self.clock.now()):
-            self.events.add(EventKind.LEASE_RAMPING, lease=lease.key, scope=str(lease.scope))
+            self.events.add(EventKind.LEASE_RAMPING, lease=lease.key, **of_scope(lease.scope))
         self.reshape(self.shaping.parents())
 
 

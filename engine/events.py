@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.clock import Clock
+from core.lease import Scope
 
 KEPT = 2_000
 
@@ -43,6 +44,11 @@ class Event:
     fields: Mapping[str, Any]
 
 
+def of_scope(scope: Scope) -> dict[str, str]:
+    """A scope as fields of an event: for people, and in its parts."""
+    return {"scope": str(scope), "source_ip": str(scope.source_ip), "provider": scope.provider}
+
+
 class EventLog:
     """The newest events. A follower that falls behind is told so and goes on with what is left."""
 
@@ -74,6 +80,10 @@ class EventLog:
         for follower in self._followers:
             follower.set()
         return event
+
+    def newest(self, limit: int) -> list[Event]:
+        """At most so many of the newest that are kept, oldest first."""
+        return list(self._events)[-limit:]
 
     def after(self, last_id: str | None) -> list[Event]:
         """The events after one, oldest first: all that are kept when the id is unknown, none for None."""

@@ -12,7 +12,7 @@ from core.provider import EVERY
 from core.rate import Rate
 from engine import persistence
 from engine.engine import Engine
-from engine.events import EventKind
+from engine.events import EventKind, of_scope
 from engine.queue.modes import ModeEvent
 from engine.queue.queue import Queue
 from engine.shaping.leases import LeaseState, Stored, standing
@@ -74,7 +74,7 @@ async def delete_lease(engine: Engine, key: str, epoch: int | None = None) -> Le
 def _lease_fields(lease: Lease) -> dict[str, object]:
     return {
         "lease": lease.key,
-        "scope": str(lease.scope),
+        **of_scope(lease.scope),
         "directive": lease.directive,
         "value": str(lease.value),
         "set_by": lease.set_by,

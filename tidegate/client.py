@@ -1,7 +1,7 @@
 """A thin client of the engine's control API, over TCP or a unix socket; what the CLI talks through."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -180,16 +180,30 @@ class EngineClient:
         """Drop the waiting recipients that fit: `queue`, `orig`, `rcpt`, `job`, `id`."""
         return self._ask("POST", "/v1/messages/delete", json={**filters, "reason": reason})
 
-    def trace(self, **wanted: Any) -> Iterator[dict[str, Any]]:
+    def trace(self, **wanted: Any) -> Generator[dict[str, Any], None, None]:
         """The steps of the next connections that fit, as they come: `GET /v1/trace`."""
         return self._follow("/v1/trace", wanted)
 
-    def _follow(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def recent_events(self, limit: int) -> dict[str, Any]:
+        """The newest events that the engine keeps, newest last, and the `last_id` to go on from."""
+        found = self._get("/v1/events/recent", {"limit": limit})
+        if not isinstance(found.get("events"), list) or not isinstance(found.get("last_id"), str):
+            raise PeerError(f"{self.endpoint} answers /v1/events/recent in a shape that is not known")
+        return found
+
+    def follow_events(self, last_id: str) -> Generator[dict[str, Any], None, None]:
+        """Events as they come, beginning after one; ends with the engine."""
+        return self._follow("/v1/events", {}, {"Last-Event-ID": last_id})
+
+    def _follow(
+        self, path: str, params: Mapping[str, Any], more: Mapping[str, str] | None = None
+    ) -> Generator[dict[str, Any], None, None]:
         """Server-sent events as they come, until the engine has told all."""
         given = {key: value for key, value in params.items() if value is not None}
-        headers = {**self._headers, "Accept": "text/event-stream"}
+        target = f"{path}?{urlencode(_plain(given))}" if given else path
+        headers = {**self._headers, "Accept": "text/event-stream", **(more or {})}
         try:
-            with self._listen(f"{path}?{urlencode(_plain(given))}", headers, _SILENCE) as (answer, lines):
+            with self._listen(target, headers, _SILENCE) as (answer, lines):
                 if answer.status != HTTPStatus.OK:
                     raise _refusal(answer, self.endpoint)
                 yield from events(lines)

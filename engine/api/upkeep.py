@@ -1,5 +1,7 @@
 """The engine as a whole over HTTP: readiness, events, metrics, settings, audit, tokens, reload."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -15,7 +17,7 @@ from engine.api import sse
 from engine.api.access import OPEN, Admin, Notes, Reader, TheEngine
 from engine.api.problems import problem
 from engine.api.tokens import TokenBook
-from engine.events import Event
+from engine.events import KEPT, Event
 from engine.settings import TokenScope
 
 router = APIRouter(tags=["operations"])
@@ -54,6 +56,25 @@ class AuditList(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
     schema_: str = Field("audit/v1", alias="schema")
     entries: list[dict[str, Any]]
+
+
+class EventView(BaseModel):
+    """One event; which `fields` it has depends on its kind."""
+
+    id: str
+    at: datetime
+    kind: str
+    fields: dict[str, Any]
+
+
+class EventList(BaseModel):
+    """What has happened, newest last; `kept` is how many of it the engine still holds."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    schema_: str = Field("events/v1", alias="schema")
+    last_id: str
+    kept: int
+    events: list[EventView]
 
 
 class TokenView(BaseModel):
@@ -118,6 +139,18 @@ async def events(
     return sse.streamed(first, engine.events.follow(last_event_id), _sse)
 
 
+@router.get("/v1/events/recent")
+async def recent_events(
+    engine: TheEngine, _who: Reader, limit: Annotated[int, Query(ge=1, le=KEPT)] = 100
+) -> EventList:
+    """The newest events that are kept, newest last. With Last-Event-ID `last_id` the stream goes on there."""
+    found = [
+        EventView(id=one.id, at=one.at, kind=one.kind, fields=json.loads(_written(one.fields)))
+        for one in engine.events.newest(limit)
+    ]
+    return EventList(last_id=engine.events.last_id, kept=len(engine.events), events=found)
+
+
 @router.get("/v1/settings/{domain}/{vmta}")
 async def show_settings(engine: TheEngine, _who: Reader, domain: str, vmta: str) -> EffectiveSettings:
     """Every directive as it holds for a queue, whether there is mail in it or not."""
@@ -178,3 +211,7 @@ async def reload(engine: TheEngine, _who: Admin, notes: Notes, *, dry_run: bool 
 
 def _sse(event: Event) -> str:
     return sse.event(event.kind, {"at": event.at.isoformat(), **event.fields}, event.id)
+
+
+def _written(fields: Mapping[str, Any]) -> str:
+    return json.dumps(dict(fields), default=str)

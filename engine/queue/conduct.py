@@ -32,7 +32,7 @@ class Conduct:
             return
         text = f"{event}: {cause.pattern} ← {cause.reply}" if cause and cause.pattern else str(event)
         queue.insight.changed(ModeChange(self.clock.now(), queue.mode, mode, text))
-        self.happened(EventKind.QUEUE_MODE, queue=queue.name, before=queue.mode, after=mode, cause=text)
+        self._told(EventKind.QUEUE_MODE, queue, before=queue.mode, after=mode, cause=text)
         queue.mode = mode
         queue.backoff = cause if mode is QueueMode.BACKOFF else None
         queue.backoff_until = NEVER
@@ -65,9 +65,7 @@ class Conduct:
         until = now + lasts if lasts else None
         queue.disabled[address] = DisabledSource(address, now, pattern, printable(reply), until)
         queue.disabled_until[address] = self._ns_at(until, now) if until else NEVER
-        self.happened(
-            EventKind.SOURCE_DISABLED, queue=queue.name, source_ip=address, cause=pattern, until=until
-        )
+        self._told(EventKind.SOURCE_DISABLED, queue, source_ip=address, cause=pattern, until=until)
         people = queue.settings.disabled_source_ip_notify or ()
         self.tell(people, f"{address} is disabled for {queue.name}", f"{pattern} ← {printable(reply)}")
         if queue.settings.backoff_upon_all_sources_disabled and self._none_left(queue):
@@ -80,12 +78,15 @@ class Conduct:
         if queue.disabled.pop(address, None) is None:
             return
         queue.disabled_until.pop(address, None)
-        self.happened(EventKind.SOURCE_ENABLED, queue=queue.name, source_ip=address)
+        self._told(EventKind.SOURCE_ENABLED, queue, source_ip=address)
         people = queue.settings.disabled_source_ip_notify or ()
         self.tell(
             people, f"{address} is enabled again for {queue.name}", "its time is over or it was asked for"
         )
         self.changed(queue)
+
+    def _told(self, kind: EventKind, queue: Queue, **fields: object) -> None:
+        self.happened(kind, queue=queue.name, provider=queue.provider, **fields)
 
     @staticmethod
     def _none_left(queue: Queue) -> bool:

@@ -97,4 +97,4 @@ def root(  # noqa: PLR0913 - the options of every command
 # they register their commands, in the order that --help lists them
 from tidegate.cli import processes, show, show_more, top, trace, queue_acts, check, doctor, snds, sources  # noqa: E402, F401, I001
 from tidegate.cli import leases, incidents, steering, replaying, mail, init, configuration  # noqa: E402, F401
-from tidegate.cli import evaluate, rehearse  # noqa: E402, F401
+from tidegate.cli import evaluate, rehearse, show_events  # noqa: E402, F401

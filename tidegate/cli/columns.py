@@ -40,6 +40,7 @@ class Sheet:
     def __init__(self, *columns: Column) -> None:
         self.columns = columns
         self.names = tuple(one.name for one in columns)
+        self.usual = tuple(n for n, one in enumerate(columns) if not one.hidden)
 
     def choose(self, words: str) -> tuple[int, ...]:
         """The places of the columns that `a,b,c` names. Raises UsageError for `help` and for a wrong name."""
@@ -56,7 +57,7 @@ class Sheet:
         """The table; as it is without a choice, less spare columns where a terminal has no room for them."""
         if chosen is not None:
             return self._table(rows, chosen)
-        places = [n for n, one in enumerate(self.columns) if not one.hidden]
+        places = list(self.usual)
         left_out: list[str] = []
         for place in reversed([n for n in places if self.columns[n].spare]):
             if not sys.stdout.isatty() or fits(*self._cut(rows, places)):

@@ -5,7 +5,8 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,24 +49,44 @@ def table(
 
     The last column is cut to fit; `right` names the columns that are right-aligned, from 0.
     """
-    cells = [[printable(str(cell), 2_000) for cell in row] for row in rows]
-    widths = _widths(headers, cells)
-    last = len(headers) - 1
-    room = (columns or width()) - sum(widths[:last]) - last
-    widths[last] = min(widths[last], max(room, _LEAST))
-    aligned = set(right)
-    lines = [list(headers), ["-" * w for w in widths], *cells]
-    return "\n".join(
-        " ".join(
-            _cell(cell, w, right=n in aligned) for n, (cell, w) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    cells = _cells(rows)
+    layout = Layout.of(headers, cells, right, columns or width())
+    return "\n".join([*layout.head(headers), *(layout.line(row) for row in cells)])
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How wide each column is; for lines that come one by one."""
+
+    widths: tuple[int, ...]
+    right: frozenset[int]
+
+    @classmethod
+    def of(
+        cls, headers: Sequence[str], cells: Sequence[Sequence[str]], right: Iterable[int], columns: int
+    ) -> "Layout":
+        """Room for the widest cell of each column, for the last what is left."""
+        widths = _widths(headers, cells)
+        room = columns - sum(widths[:-1]) - len(widths) + 1
+        return cls((*widths[:-1], min(widths[-1], max(room, _LEAST))), frozenset(right))
+
+    def head(self, headers: Sequence[str]) -> list[str]:
+        """Headers and rules."""
+        return [self.line(headers), self.line(["-" * wide for wide in self.widths])]
+
+    def line(self, cells: Sequence[str], paint: Callable[[int, str], str] = lambda _, text: text) -> str:
+        """One line; only the last cell is cut. `paint` may colour what stands in a column."""
+        last = len(cells) - 1
+        shown = [
+            paint(n, _cell(cell if n < last else _cut(cell, wide), wide, right=n in self.right))
+            for n, (cell, wide) in enumerate(zip(cells, self.widths, strict=True))
+        ]
+        return " ".join(shown).rstrip()
 
 
 def fits(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
     """Whether the terminal has room for a table with something of its last column."""
-    widths = _widths(headers, [[printable(str(cell), 2_000) for cell in row] for row in rows])
+    widths = _widths(headers, _cells(rows))
     return sum(widths[:-1]) + len(widths) - 1 + min(widths[-1], _LEAST) <= width()
 
 
@@ -73,10 +94,17 @@ def _widths(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]
     return [max([_wide(h), *(_wide(row[n]) for row in cells)]) for n, h in enumerate(headers)]
 
 
+def _cells(rows: Iterable[Sequence[object]]) -> list[list[str]]:
+    return [[printable(str(cell), 2_000) for cell in row] for row in rows]
+
+
+def _cut(text: str, wide: int) -> str:
+    return text if _wide(text) <= wide else text[: wide - 1] + "…"
+
+
 def _cell(text: str, wide: int, *, right: bool) -> str:
-    cut = text if _wide(text) <= wide else text[: wide - 1] + "…"
-    pad = " " * (wide - _wide(cut))
-    return pad + cut if right else cut + pad
+    pad = " " * (wide - _wide(text))
+    return pad + text if right else text + pad
 
 
 def _wide(text: str) -> int:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from core.text import printable
 from tidegate.cli.columns import Column, Grid, Sheet
 from tidegate.cli.output import clock_time, read_time
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from tidegate.client import EngineClient
 
 _MOST: Final = 100_000
+_SHORT: Final = 60
 _NOBODY: Final = "-"
 
 MESSAGES: Final = Sheet(
@@ -116,12 +118,19 @@ def audit_text(document: Mapping[str, Any]) -> str:
 
 def audit_grid(document: Mapping[str, Any]) -> Grid:
     """The table alone."""
-    words = ("actor", "action", "subject", "reason", "before", "after", "request_id")
-    return Grid([(_at(one, "at"), *(_said(one.get(word)) for word in words)) for one in document["entries"]])
+    words = ("actor", "action", "subject", "reason")
+    rows = [
+        (_at(one, "at"), *(one.get(word, "") for word in words),
+         _short(one.get("before")), _short(one.get("after")), one.get("request_id", ""))
+        for one in document["entries"]
+    ]  # fmt: skip
+    return Grid(rows)
 
 
-def _said(value: object) -> str:
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+def _short(value: object) -> str:
+    if value is None:
+        return "-"
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _SHORT)
 
 
 def _at(entry: Mapping[str, Any], key: str) -> str:

@@ -39,6 +39,20 @@ def test_backoff_remembers_pattern_and_reply_and_ends_by_its_time() -> None:
     assert told.changes == [queue, queue]
 
 
+def test_events_name_the_queue_its_provider_and_the_ip() -> None:
+    heard: list[tuple[str, dict[str, object]]] = []
+    told, queue = Told(), queue_of("10.0.0.1", "10.0.0.2")
+    told.conduct.happened = lambda kind, **fields: heard.append((kind, fields))
+    queue.provider = "yahoo"
+    told.conduct.disable_source(queue, "10.0.0.1", "/block/", "550 blocked")
+    told.conduct.set_mode(queue, ModeEvent.BACKOFF_PATTERN)
+    told.conduct.enable_source(queue, "10.0.0.1")
+    assert [kind for kind, _ in heard] == ["source.disabled", "queue.mode", "source.enabled"]
+    assert {fields["provider"] for _, fields in heard} == {"yahoo"}
+    assert {fields["queue"] for _, fields in heard} == {"d.test/v"}
+    assert [fields.get("source_ip") for _, fields in heard] == ["10.0.0.1", None, "10.0.0.1"]
+
+
 def test_a_patterns_own_time_beats_the_directive() -> None:
     told, queue = Told(), queue_of("10.0.0.1", backoff_to_normal_after=timedelta(hours=8))
     cause = told.conduct.cause(queue, "/x/", "421", lasts=timedelta(minutes=5))

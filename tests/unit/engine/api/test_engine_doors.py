@@ -119,6 +119,20 @@ async def test_every_change_is_audited_with_who_what_and_why(tmp_path: Path) -> 
     engine.state.close()
 
 
+async def test_the_newest_events_come_with_the_id_to_go_on_from(tmp_path: Path) -> None:
+    engine = assembled(tmp_path)
+    for number in range(3):
+        engine.events.add("config.reloaded", summary=f"{number}", at_once=engine.clock.now())
+    async with client(app_of(engine)) as asking:
+        shown = (await asking.get("/v1/events/recent", params={"limit": 2})).json()
+        assert (await asking.get("/v1/events/recent", params={"limit": 0})).status_code == 422
+    assert (shown["schema"], shown["kept"], shown["last_id"]) == ("events/v1", 3, engine.events.last_id)
+    assert [one["fields"]["summary"] for one in shown["events"]] == ["1", "2"]
+    assert shown["events"][-1]["id"] == engine.events.last_id
+    assert engine.events.after(shown["events"][0]["id"]) == engine.events.newest(1)
+    engine.state.close()
+
+
 async def test_the_effective_settings_name_the_block_they_come_from(tmp_path: Path) -> None:
     domains = {"*": {"max-smtp-out": 20}, "[*.]example.com": {"max-smtp-out": 5}}
     engine = assembled(tmp_path, domains=domains)
