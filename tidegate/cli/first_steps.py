@@ -1,6 +1,7 @@
 """The work behind `tidegate init`: a person at the terminal, the resolver tried, the next steps told."""
 
 import asyncio
+import secrets
 import socket
 import sys
 from pathlib import Path
@@ -16,9 +17,12 @@ from tidegate.cli.invocation import Invocation
 from tidegate.cli.output import emit, emit_json, note
 from tidegate.cli.progress import progress
 from tidegate.first_run import writing
-from tidegate.first_run.answers import Answers, HostPort, SndsWay
+from tidegate.first_run.answers import Answers, HostPort, SndsWay, WebWay
 from tidegate.first_run.config_text import config_text
 from tidegate.first_run.interview import Given, Interview, Verdict
+from tidegate.web.settings import WebSettings
+
+_TOKEN_BYTES = 32
 
 
 class _AtTheTerminal:
@@ -42,23 +46,34 @@ def take(asked: Invocation, path: str, given: Given, *, asks: bool, tries: bool)
     """Ask, write, and say what comes next. Raises OperatorError."""
     target = Path(path)
     writing.refuse_to_overwrite(target)
+    secret = writing.token_file(target)
+    if given.web != WebWay.NO:
+        writing.refuse_to_overwrite(secret)
     person = _AtTheTerminal() if asks and sys.stdin.isatty() else None
     interview = Interview(person, _machine(), _try_resolver if tries else None)
     try:
         answers = interview.hold(given)
     except OperatorError as error:
         raise UsageError(str(error)) from None
-    warnings = writing.write(target, config_text(answers, SystemClock().now().date()))
+    token = secrets.token_urlsafe(_TOKEN_BYTES) if answers.web is WebWay.YES else None
+    text = config_text(answers, SystemClock().now().date(), secret.name)
+    warnings = writing.write(target, text, token)
     for warning in warnings:
         note(f"warning: {warning}")
     if asked.as_json:
-        emit_json(
-            {"schema": "init/v1", "file": path, "warnings": list(warnings), "next": _next(path, answers)}
-        )
+        web = {"url": _url(), "token_file": str(secret)} if token else None
+        document = {"file": path, "warnings": list(warnings), "next": _next(path, answers), "web": web}
+        emit_json({"schema": "init/v1", **document})
         return
     emit(f"{path} is written: {len(answers.sources)} source IPs, the controller in mode advise. Next:")
     for line in _next(path, answers):
         emit(f"  {line}")
+    if token:
+        emit(f"While it runs the web monitor is at {_url()}; sign in with the token in {secret} (mode 0600).")
+
+
+def _url() -> str:
+    return f"http://{WebSettings().listen}"
 
 
 def _next(path: str, answers: Answers) -> list[str]:

@@ -42,19 +42,26 @@ def init(  # noqa: PLR0913 - options of a command
     snds: Annotated[
         str | None, typer.Option("--snds", metavar="sign-in|no", help="Whether Microsoft SNDS is asked.")
     ] = None,
+    web: Annotated[
+        str | None,
+        typer.Option(
+            "--web", metavar="yes|no", help="Whether people may look at the web monitor on this machine."
+        ),
+    ] = None,
     no_test: Annotated[bool, typer.Option("--no-test", help="Do not try the resolver.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take the defaults.")] = False,
 ) -> None:
     """Ask a few questions and write a commented configuration in mode advise.
 
     The resolver is tried on the way. Nothing is written before the last answer, and nothing is overwritten.
+    The token for the web monitor stands in a file of its own beside it, which only you can read.
     """
     from tidegate.cli import first_steps  # noqa: PLC0415 - keeps --help fast
     from tidegate.first_run.interview import Given  # noqa: PLC0415
 
     given = Given(
         " ".join(ip) if ip else None, hostname, resolver, " ".join(mail_to) if mail_to else None,
-        mail_host, mail_from, snds,
+        mail_host, mail_from, snds, web,
     )  # fmt: skip
     asked = invocation.of(context)
     first_steps.take(asked, file or asked.config_path, given, asks=not yes, tries=not no_test)

@@ -17,7 +17,9 @@ def watch(patient: Patient) -> Sequence[Finding]:
     """Asks whether it lives; needs no token."""
     web = patient.config.web
     if not web.is_on:
-        return [fine(_CHECK, "takes no alerts of other monitors (web.tokens)")]
+        return [
+            fine(_CHECK, "the web monitor is closed, and no other monitor's alerts are taken (web.tokens)")
+        ]
     is_socket = web.listen.startswith(UNIX)
     transport = httpx.HTTPTransport(uds=web.listen.removeprefix(UNIX)) if is_socket else None
     base = "http://watch" if is_socket else f"http://{web.listen}"
@@ -27,6 +29,6 @@ def watch(patient: Patient) -> Sequence[Finding]:
         ) as client:
             client.get("/-/healthy").raise_for_status()
     except httpx.HTTPError as error:
-        said = f"nobody takes alerts at {web.listen}: {printable(str(error) or type(error).__name__, 160)}"
+        said = f"nobody answers at {web.listen}: {printable(str(error) or type(error).__name__, 160)}"
         return [broken(_CHECK, said, "start it: tidegate run, or tidegate watch")]
-    return [fine(_CHECK, f"takes alerts at {web.listen} from {len(web.tokens)} tokens")]
+    return [fine(_CHECK, f"the web monitor is at {web.listen}; {len(web.tokens)} may sign in or post alerts")]

@@ -22,6 +22,13 @@ class SndsWay(StrEnum):
     SIGN_IN = "sign-in"
 
 
+class WebWay(StrEnum):
+    """Whether the web monitor is open to whoever holds a token."""
+
+    YES = "yes"
+    NO = "no"
+
+
 @dataclass(frozen=True, slots=True)
 class HostPort:
     """A host and its port."""
@@ -44,6 +51,7 @@ class Answers:
     mail_host: HostPort
     sender: str
     snds: SndsWay
+    web: WebWay
 
 
 def sources(text: str) -> tuple[SourceIp, ...]:
@@ -146,6 +154,15 @@ def snds(text: str) -> SndsWay:
         return SndsWay(word)
     except ValueError:
         raise OperatorError(f"{text!r} is neither sign-in nor no") from None
+
+
+def web(text: str) -> WebWay:
+    """yes or no. Raises OperatorError."""
+    word = text.strip().lower()
+    try:
+        return WebWay({"y": "yes", "n": "no"}.get(word, word))
+    except ValueError:
+        raise OperatorError(f"{text!r} is neither yes nor no") from None
 
 
 def _words(text: str) -> list[str]:

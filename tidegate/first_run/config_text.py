@@ -5,20 +5,22 @@ from collections.abc import Iterable
 from datetime import date
 
 from core.address import SourceIp
-from tidegate.first_run.answers import Answers, SndsWay
+from tidegate.first_run.answers import Answers, SndsWay, WebWay
+from tidegate.web.settings import WebSettings
 
 _LIST = "sending"
 _WIDE = 100
 
 
-def config_text(answers: Answers, today: date) -> str:
-    """A configuration in mode advise."""
+def config_text(answers: Answers, today: date, token_file: str) -> str:
+    """A configuration in mode advise. `token_file` holds the token of the web monitor, beside it."""
     parts = [
         _HEAD.format(today=today.isoformat()),
         _ip_lists(answers),
         _engine(answers),
         _monitor(answers),
         _CONTROLLER,
+        _web(answers, token_file),
     ]
     return "\n".join(parts)
 
@@ -111,6 +113,23 @@ def _notifications(answers: Answers) -> str:
     from: {json.dumps(f"Tidegate <{answers.sender}>")}
     recipients: [{named}]
     smtp: {{host: {_quoted(answers.mail_host.host)}, port: {answers.mail_host.port}}}
+"""
+
+
+def _web(answers: Answers, token_file: str) -> str:
+    if answers.web is WebWay.NO:
+        return """\
+# The web monitor is closed. To open it, for people on this machine: openssl rand -hex 24 > web.token,
+# chmod 600 web.token, and take the comment sign away.
+# web: {tokens: [{name: admin, token-file: web.token, scope: admin}]}
+"""
+    return f"""\
+web:
+  # The web monitor, for people on this machine; from another one through ssh -L 8026:127.0.0.1:8026.
+  # Whoever has the token in this file may do everything there, under this name. Better give each person one
+  # of their own: scope read looks only, operate acts, admin also acts on the whole fleet at once.
+  listen: {WebSettings().listen}
+  tokens: [{{name: admin, token-file: {json.dumps(token_file)}, scope: admin}}]
 """
 
 

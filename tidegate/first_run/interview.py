@@ -50,6 +50,7 @@ class Given:
     mail_host: str | None = None
     mail_from: str | None = None
     snds: str | None = None
+    web: str | None = None
 
 
 _IPS = Question("--ip", "Which IPs does your mail leave from?", None, answers.sources)
@@ -68,6 +69,9 @@ _MAIL_HOST = Question(
     lambda text: answers.host_port(text, 25),
 )
 _SNDS = Question("--snds", "Do you use Microsoft SNDS? (sign-in or no)", "no", answers.snds)
+_WEB = Question(
+    "--web", "May people look at the web monitor on this machine? (yes or no)", "yes", answers.web
+)
 _OWN = "Lists answer a recursing resolver of your own, such as unbound on this machine."
 
 Try = Callable[[HostPort | None], Verdict]
@@ -95,7 +99,8 @@ class Interview:
             asked = Question("--mail-from", "From which address?", sender, answers.mailbox)
             sender = self._know(given.mail_from, asked)
         snds = self._know(given.snds, _SNDS)
-        return Answers(sources, name, resolver, recipients, mail_host, sender, snds)
+        web = self._know(given.web, _WEB)
+        return Answers(sources, name, resolver, recipients, mail_host, sender, snds, web)
 
     def _know(self, given: str | None, question: Question[Value]) -> Value:
         if given is not None:
