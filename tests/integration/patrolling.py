@@ -103,7 +103,7 @@ async def patrolling(
     if own:
         database.upgrade(kept)
     resolver = ResolverSettings(
-        nameservers=[f"127.0.0.1:{dns.port}"], timeout=timedelta(milliseconds=500), tries=2
+        nameservers=[f"127.0.0.1:{dns.port}"], timeout=timedelta(seconds=3), tries=2
     )
     settings = MonitorSettings(resolver=resolver, dnsbl=DnsblSettings(zones=list(zones), **more))
     when = clock or ManualClock()

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from tidegate.sse import events
 
 
-def test_an_event_has_its_name_and_its_data() -> None:
+def test_an_event_has_its_name_its_id_and_its_data() -> None:
     lines = [b": a comment\n", b"\n", b"id: 7\n", b"event: heard\n", b'data: {"line": "220 hi"}\n', b"\n"]
-    assert list(events(lines)) == [{"event": "heard", "line": "220 hi"}]
+    assert list(events(lines)) == [{"id": "7", "event": "heard", "line": "220 hi"}]
 
 
 def test_comments_and_what_is_no_object_are_passed_over() -> None:
