@@ -10,7 +10,7 @@ from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.present import Shown, present, shown
 
 show = typer.Typer(
-    no_args_is_help=True, help="Show queues, IPs, incidents, leases, sources.", epilog=EVERYWHERE
+    no_args_is_help=True, help="Show queues, IPs, incidents, leases, sources, events.", epilog=EVERYWHERE
 )
 app.add_typer(show, name="show")
 

@@ -7,7 +7,18 @@ import httpx
 import pytest
 
 from tests.unit.tidegate.carrying import carrying
-from tidegate.cli import columns, output, run
+from tidegate.cli import (
+    columns,
+    engine_view,
+    event_words,
+    monitor_view,
+    order_view,
+    output,
+    queue_view,
+    run,
+    source_view,
+    sums_view,
+)
 from tidegate.cli.columns import Column, Grid, Sheet
 from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.invocation import Invocation
@@ -22,6 +33,11 @@ SHEET = Sheet(
     Column("mode", hidden=True),
 )
 ROWS = [("a.test/news", 12, "421 later", "backoff"), ("b.test/news", 1_240, "", "normal")]
+SHEETS = [
+    queue_view.SHEET, engine_view.LEASES, engine_view.SETTINGS, order_view.SHEET, monitor_view.IPS,
+    monitor_view.INCIDENTS, source_view.SHEET, sums_view.sheet("domain"), sums_view.MESSAGES, sums_view.AUDIT,
+    event_words.SHEET,
+]  # fmt: skip
 SHOWING = sorted(one.name.split()[-1] for one in commands() if one.name.startswith("tidegate show "))
 DRAWS_NONE = {"status"}
 NEEDS = {"settings": ["a.test/news"]}
@@ -92,6 +108,15 @@ def test_what_goes_into_a_pipe_has_the_same_columns_whatever_they_hold() -> None
 def test_the_line_below_stays_with_the_chosen_columns() -> None:
     assert Grid(ROWS, "2 of 9").drawn(SHEET, (0,)).splitlines()[-1] == "2 of 9"
     assert Grid([], "").drawn(SHEET, (0,)).splitlines() == ["queue", "-----"]
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda sheet: sheet.names[0])
+def test_no_name_stands_for_two_columns(sheet: Sheet) -> None:
+    names = [name for one in sheet.columns for name in (one.name, *one.also)]
+    assert len(names) == len(set(names))
+    assert all(
+        sheet.choose(name) == (n,) for n, one in enumerate(sheet.columns) for name in (one.name, *one.also)
+    )
 
 
 @pytest.mark.parametrize("command", SHOWING)
