@@ -174,7 +174,7 @@ class Reconciler:
         with database.session(self._database) as session:
             scopes.record_hours(session, self._tally.due())
             if seen.is_full:
-                scopes.forget_hours(session, now - settings.base.window - timedelta(days=1))
+                scopes.forget_hours(session, now - settings.base.counts_kept)
         # judged outside of a writing transaction: the monitor writes meanwhile, and that is for the next tick
         known = self._known(now, seen)
         world = known.world

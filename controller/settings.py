@@ -200,6 +200,11 @@ class BaseSettings(Settings):
     min_hours: Count = Field(24, description="With fewer hours of mail than this, the base is assumed.")
     assumed_base: Rate = Field(Rate(1_000, 3_600), description="The base where there is too little history.")
 
+    @property
+    def counts_kept(self) -> timedelta:
+        """How long hourly counts are kept: by Sunday last week is still compared with the one before it."""
+        return max(self.window, timedelta(days=21)) + timedelta(days=1)
+
 
 class LeaseSettings(Settings):
     """How long the engine keeps a lease if the controller dies; it ramps by itself then (2.2)."""

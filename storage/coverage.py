@@ -136,6 +136,12 @@ def watched_since(session: Session, ip: IpAddress) -> datetime | None:
     return row.since if row else None
 
 
+def first_watched(session: Session) -> datetime | None:
+    """Since when the first of the watched IPs has been watched."""
+    row: datetime | None = session.exec(select(func.min(WatchedIpRow.since))).one()
+    return row
+
+
 def watched(session: Session, ips: Iterable[IpAddress] | None = None) -> dict[IpAddress, datetime]:
     """Every watched IP, since when; of some IPs those that are."""
     wanted = select(WatchedIpRow.ip, WatchedIpRow.since)

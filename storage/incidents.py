@@ -92,6 +92,11 @@ def open_series(session: Session) -> set[tuple[str | None, str, str]]:
     return set(rows)
 
 
+def first_opened(session: Session) -> datetime | None:
+    """When the oldest incident that is still known was opened."""
+    return session.exec(select(func.min(IncidentRow.opened_at))).one()
+
+
 def find(session: Session, number: int) -> Incident:
     """One incident by its number. Raises NotFoundError."""
     return _incident(_row(session, number))

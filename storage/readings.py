@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, Subquery, case, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, delete, select
 
@@ -17,9 +17,12 @@ from storage.tables import ReadingRun
 
 __all__ = [
     "KEPT",
+    "Answers",
     "Recorded",
     "Stretch",
+    "answers",
     "history",
+    "known_ips",
     "latest",
     "latest_for",
     "record",
@@ -38,6 +41,15 @@ class Stretch(NamedTuple):
     first_seen: datetime
     last_seen: datetime
     periods: int
+
+
+class Answers(NamedTuple):
+    """How many series of one metric have an answer of their own now, and how many of these are unknown."""
+
+    source: Source
+    metric: str
+    series: int
+    unknown: int
 
 
 def record(session: Session, reading: Reading) -> Recorded:
@@ -98,6 +110,24 @@ def latest_for(session: Session, ip: IpAddress) -> list[Reading]:
     return coverage.implied_for(session, ip, _newest(session, col(ReadingRun.ip) == str(ip)))
 
 
+def answers(session: Session) -> list[Answers]:
+    """The newest reading of every series that has its own, counted by the database; no data is no answer."""
+    newest = _last()
+    unknown = case((col(ReadingRun.status) == str(Status.UNKNOWN), 1), else_=0)
+    rows = session.exec(
+        select(ReadingRun.source, ReadingRun.metric, func.count(), func.sum(unknown))
+        .join(newest, _same(newest))
+        .where(col(ReadingRun.quality) != str(Quality.NO_DATA))
+        .group_by(col(ReadingRun.source), col(ReadingRun.metric))
+    )
+    return [Answers(Source(row[0]), row[1], int(row[2]), int(row[3])) for row in rows]
+
+
+def known_ips(session: Session) -> set[IpAddress]:
+    """Every IP that has a reading of its own."""
+    return {parse_ip(ip) for ip in session.exec(select(ReadingRun.ip).distinct())}
+
+
 def watched_since(session: Session) -> datetime | None:
     """When the first answer that is still known was seen; None before any."""
     return session.exec(select(func.min(ReadingRun.first_seen))).one()
@@ -125,7 +155,18 @@ def forget(session: Session, before: datetime, limit: int) -> int:
 
 
 def _newest(session: Session, *conditions: ColumnElement[bool]) -> list[Reading]:
-    newest = (
+    newest = _last(*conditions)
+    found = session.exec(
+        select(ReadingRun)
+        .join(newest, _same(newest))
+        .order_by(ReadingRun.ip, ReadingRun.source, ReadingRun.metric, col(ReadingRun.id))
+    )
+    readings = {(row.ip, row.source, row.metric): _expand(row)[-1] for row in found}
+    return list(readings.values())
+
+
+def _last(*conditions: ColumnElement[bool]) -> Subquery:
+    return (
         select(
             ReadingRun.ip,
             ReadingRun.source,
@@ -136,19 +177,15 @@ def _newest(session: Session, *conditions: ColumnElement[bool]) -> list[Reading]
         .group_by(col(ReadingRun.ip), col(ReadingRun.source), col(ReadingRun.metric))
         .subquery()
     )
-    same = and_(
+
+
+def _same(newest: Subquery) -> ColumnElement[bool]:
+    return and_(
         col(ReadingRun.ip) == newest.c.ip,
         col(ReadingRun.source) == newest.c.source,
         col(ReadingRun.metric) == newest.c.metric,
         col(ReadingRun.last_period) == newest.c.last,
     )
-    found = session.exec(
-        select(ReadingRun)
-        .join(newest, same)
-        .order_by(ReadingRun.ip, ReadingRun.source, ReadingRun.metric, col(ReadingRun.id))
-    )
-    readings = {(row.ip, row.source, row.metric): _expand(row)[-1] for row in found}
-    return list(readings.values())
 
 
 def _series(ip: str, source: str, metric: str) -> ColumnElement[bool]:

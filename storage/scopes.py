@@ -123,6 +123,16 @@ def _hours(session: Session, since: datetime, ips: Sequence[str] | None) -> list
     return [ScopeHour(_scope(row[0], row[1]), row[2], *row[3:]) for row in rows]
 
 
+def sums(session: Session, start: datetime, end: datetime) -> list[ScopeHour]:
+    """What each scope's hours from `start` to before `end` came to, as one that begins at `start`."""
+    columns = _HOURS.c
+    wanted = sa_select(
+        columns.source_ip, columns.provider, *(func.sum(columns[name]) for name in COUNTS)
+    ).where(columns.hour >= start, columns.hour < end)
+    rows = session.connection().execute(wanted.group_by(columns.source_ip, columns.provider))
+    return [ScopeHour(_scope(row[0], row[1]), start, *map(int, row[2:])) for row in rows]
+
+
 def attempted_by_ip(session: Session, since: datetime) -> dict[IpAddress, int]:
     """Recipients attempted from `since` on by each IP that the engine counted at all."""
     rows = session.exec(

@@ -53,6 +53,7 @@ def _line(facts: Facts, scope: Scope, changes: list[LeaseChange]) -> ScopeLine:
     rates = [c.after for c in done if c.after is not None]
     now = done[-1].after if done else None
     return ScopeLine(
+        ip=str(scope.source_ip),
         scope=_named(scope),
         changes=len(changes),
         lowest=str(min(rates, key=lambda rate: rate.per_hour)) if rates else "none",

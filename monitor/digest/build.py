@@ -32,11 +32,11 @@ class _Build:
         ill = per_ip.lines(self.facts)
         worst_first = sorted(self.facts.incidents, key=lambda i: (-i.severity.rank, i.number))
         attention = [i for i in worst_first if per_ip.is_open(i, self.facts)]
-        names = tuple(f"{start.astimezone(week.zone):%m-%d}" for start, _ in week.days)
+        names = tuple(f"{start.astimezone(week.zone):%m-%d}" for start, _ in self.facts.days)
         scopes = automation.scope_lines(self.facts)
         return DigestView(
             week=week.name,
-            title=week.title,
+            title=week.title if self.facts.is_over else f"{week.title}, so far",
             period=self._period(),
             verdict=self._verdict(ill, attention),
             is_clean=not self.facts.incidents and not self.facts.changes,
@@ -60,6 +60,7 @@ class _Build:
             chart_words="IPs in trouble: "
             + ", ".join(f"{d} {n}" for d, n in zip(names, troubled, strict=True)),
             zone=str(week.zone),
+            is_over=self.facts.is_over,
             test=test,
         )
 
@@ -95,7 +96,7 @@ class _Build:
         clean = f"All {watched} IPs" if watched > 1 else "The IP"
         _, silent = figures.series(self.facts)
         checks = "every check answers" if not silent else f"{wording.count(silent, 'check')} unanswered"
-        return f"{clean} clean all week, {checks}."
+        return f"{clean} clean {'all week' if self.facts.is_over else 'so far'}, {checks}."
 
     def _line(self, incident: Incident) -> IncidentLine:
         still = per_ip.is_open(incident, self.facts)

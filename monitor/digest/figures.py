@@ -3,24 +3,24 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
-from core.address import IpAddress
 from core.incident import Incident, IncidentKind
-from core.reading import Quality, Status
 from monitor.digest.facts import Facts
 from monitor.digest.views import Figure, ProviderLine
 from monitor.notifications import wording
-from storage.scopes import ScopeHour
+from storage.scopes import COUNTS, ScopeHour
 
 NO_DATA = "no data"
 _BARS = "▁▃▅▇"
+_counts = attrgetter(*COUNTS)
 
 
 def figures(facts: Facts) -> tuple[Figure, ...]:
     """Volume, delivered, put off, refused, complaints, trap hits if SNDS tells: this week and the last."""
     start = facts.week.start
-    this = _Sum.of(h for h in facts.hours if h.hour >= start)
-    last = _Sum.of(h for h in facts.hours if h.hour < start)
+    this = _Sum(h for h in facts.hours if h.hour >= start)
+    last = _Sum(h for h in facts.hours if h.hour < start)
     mail = tuple(
         Figure(name, this.show(field), last.show(field), this.against(last, field))
         for name, field in (
@@ -71,23 +71,20 @@ def providers(facts: Facts) -> tuple[ProviderLine, ...]:
 
 
 class _Sum:
-    def __init__(self, hours: Sequence[ScopeHour]) -> None:
-        self._hours = hours
-
-    @classmethod
-    def of(cls, hours: Iterable[ScopeHour]) -> "_Sum":
-        return cls(list(hours))
+    def __init__(self, hours: Iterable[ScopeHour]) -> None:
+        columns = zip(*map(_counts, hours), strict=True)
+        self._counts = dict.fromkeys(COUNTS, 0) | dict(zip(COUNTS, map(sum, columns), strict=False))
 
     @property
     def attempted(self) -> int:
-        return self._count("attempted")
+        return self._counts["attempted"]
 
     def show(self, name: str) -> str:
         if not self.attempted:
             return NO_DATA
         if name == "attempted":
             return f"{self.attempted:,}"
-        return f"{self._count(name):,} ({self.percent(name)})"
+        return f"{self._counts[name]:,} ({self.percent(name)})"
 
     def percent(self, name: str) -> str:
         return f"{self._share(name) * 100:.3g} %"
@@ -97,30 +94,27 @@ class _Sum:
         if not self.attempted or not last.attempted:
             return NO_DATA
         if name == "attempted":
-            return f"{(self.attempted / last.attempted - 1) * 100:+.2g} %"
+            grown = (self.attempted / last.attempted - 1) * 100
+            return f"{grown:+,.0f} %" if abs(grown) >= 10 else f"{grown:+.2g} %"
         points = (self._share(name) - last._share(name)) * 100  # noqa: SLF001 - of the same class
         return "same" if abs(points) < 0.005 else f"{points:+.2f} points"
 
     def _share(self, name: str) -> float:
-        return self._count(name) / self.attempted
-
-    def _count(self, name: str) -> int:
-        return sum(getattr(h, name) for h in self._hours)
+        return self._counts[name] / self.attempted
 
 
-def days_of(ip: IpAddress, facts: Facts) -> tuple[int, ...]:
-    """The worst of each day: 0 clean, 1 notice, 2 warning, 3 critical."""
-    mine = [i for i in facts.incidents if i.ip == ip]
+def days_of(mine: Sequence[Incident], facts: Facts) -> tuple[int, ...]:
+    """The worst of each day for the incidents of one IP: 0 clean, 1 notice, 2 warning, 3 critical."""
     return tuple(
         max((i.severity.rank + 1 for i in mine if _was_open(i, start, end)), default=0)
-        for start, end in facts.week.days
+        for start, end in facts.days
     )
 
 
 def troubled_per_day(facts: Facts) -> tuple[int, ...]:
     """How many IPs had an open incident at some moment of each day."""
     about_ips = [i for i in facts.incidents if i.kind is IncidentKind.IP]
-    return tuple(len({i.ip for i in about_ips if _was_open(i, start, end)}) for start, end in facts.week.days)
+    return tuple(len({i.ip for i in about_ips if _was_open(i, start, end)}) for start, end in facts.days)
 
 
 def spark(levels: Sequence[int], top: int = 0) -> str:
@@ -137,12 +131,11 @@ def _was_open(incident: Incident, start: datetime, end: datetime) -> bool:
 
 def series(facts: Facts) -> tuple[int, int]:
     """How many series are watched, those without readings of their own included; how many are unknown now."""
-    asked = [r for r in facts.readings if r.quality is not Quality.NO_DATA]
-    own = Counter((r.source, r.metric) for r in asked)
+    own = {(each.source, each.metric): each.series for each in facts.answers}
     families: Counter[int] = Counter(ip.version for ip in facts.watched)
-    count, unknown = len(asked), sum(r.status is Status.UNKNOWN for r in asked)
+    count, unknown = sum(own.values()), sum(each.unknown for each in facts.answers)
     for one in facts.lists:
-        spoken_for = sum(families[family] for family in one.families) - own[one.source, one.metric]
+        spoken_for = sum(families[family] for family in one.families) - own.get((one.source, one.metric), 0)
         count += max(0, spoken_for)
         unknown += max(0, spoken_for) if one.doubt else 0
     return count, unknown

@@ -26,11 +26,17 @@ FOOTER = "You get this mail because you are a recipient of the weekly digest (di
 
 
 def view(
-    session: Session, now: datetime, settings: DigestSettings, week: Week | None = None, test: str = ""
+    session: Session,
+    now: datetime,
+    settings: DigestSettings,
+    week: Week | None = None,
+    test: str = "",
+    counted_since: datetime | None = None,
 ) -> DigestView:
     """What the digest of a week says; the last full week unless one is named."""
     chosen = week or last_week(now, settings.time_zone)
-    return build.digest_view(facts.gather(session, chosen, now), settings, test)
+    found = facts.gather(session, chosen, now, counted_since=counted_since)
+    return build.digest_view(found, settings, test)
 
 
 def digest(

@@ -20,19 +20,21 @@ _NAMED_LISTS = 2
 
 def lines(facts: Facts) -> list[IpLine]:
     """Every IP that was in trouble on one of the week's days, the worst first."""
-    ill = {i.ip for i in facts.incidents if i.ip is not None}
-    known = _Known.of(facts, ill)
-    found = [_line(ip, facts, known) for ip in sorted(ill, key=lambda ip: (ip.version, int(ip)))]
+    ill: dict[IpAddress, list[Incident]] = {}
+    for incident in facts.incidents:
+        if incident.ip is not None:
+            ill.setdefault(incident.ip, []).append(incident)
+    known = _Known.of(facts, set(ill))
+    found = [_line(ip, ill[ip], facts, known) for ip in sorted(ill, key=lambda ip: (ip.version, int(ip)))]
     return sorted(
         (line for line in found if any(line.days)),
         key=lambda line: (-_rank(line.state), -max(line.days), -sum(line.days)),
     )
 
 
-def watched(facts: Facts) -> set[IpAddress]:
+def watched(facts: Facts) -> frozenset[IpAddress]:
     """Every IP that something is known about, or that lists are asked about."""
-    told = {r.ip for r in facts.readings} | {i.ip for i in facts.incidents if i.ip is not None}
-    return told | facts.watched.keys()
+    return facts.known | {i.ip for i in facts.incidents if i.ip is not None} | facts.watched.keys()
 
 
 def is_open(incident: Incident, facts: Facts) -> bool:
@@ -86,9 +88,8 @@ class _Known:
         return cls(whole, hours)
 
 
-def _line(ip: IpAddress, facts: Facts, known: _Known) -> IpLine:
-    mine = [i for i in facts.incidents if i.ip == ip]
-    days = figures.days_of(ip, facts)
+def _line(ip: IpAddress, mine: list[Incident], facts: Facts, known: _Known) -> IpLine:
+    days = figures.days_of(mine, facts)
     worst = max((i.severity.rank + 1 for i in mine if is_open(i, facts)), default=0)
     attempted = sum(h.attempted for h in known.hours[ip])
     turned_away = sum(h.reputation_deferred + h.blocked for h in known.hours[ip])
@@ -100,7 +101,7 @@ def _line(ip: IpAddress, facts: Facts, known: _Known) -> IpLine:
         spark=figures.spark(days, top=3),
         signals=signals(known.readings[ip]),
         attempted=f"{attempted:,}" if attempted else figures.NO_DATA,
-        turned_away=f"{turned_away / attempted * 100:.2g} %" if attempted else figures.NO_DATA,
+        turned_away=f"{turned_away / attempted * 100:.3g} %" if attempted else figures.NO_DATA,
     )
 
 

@@ -40,6 +40,7 @@ class IncidentLine:
 class ScopeLine:
     """What the automation did on one scope."""
 
+    ip: str
     scope: str
     changes: int
     lowest: str
@@ -100,4 +101,5 @@ class DigestView:
     spark: str
     chart_words: str
     zone: str
+    is_over: bool = True
     test: str = ""

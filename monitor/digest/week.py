@@ -7,8 +7,11 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from core.errors import OperatorError
+from core.text import printable
 
-_NAME = re.compile(r"(\d{4})-W(\d{2})\Z")
+_FIRST_YEAR = 1990
+"""Before it no mail was watched, and a year before the first one is no date."""
+_NAME = re.compile(r"(\d{4})-W(\d{2})\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,20 @@ class Week:
     def before(self) -> "Week":
         return Week(self.monday - timedelta(days=7), self.zone)
 
+    @property
+    def after(self) -> "Week":
+        return Week(self.monday + timedelta(days=7), self.zone)
+
+
+def week_of(at: datetime, zone: ZoneInfo) -> Week:
+    """The week that a moment is in."""
+    day = at.astimezone(zone).date()
+    return Week(day - timedelta(days=day.weekday()), zone)
+
 
 def last_week(now: datetime, zone: ZoneInfo) -> Week:
     """The newest week that is over."""
-    today = now.astimezone(zone).date()
-    return Week(today - timedelta(days=today.weekday() + 7), zone)
+    return week_of(now, zone).before
 
 
 def parse_week(text: str, zone: ZoneInfo) -> Week:
@@ -62,8 +74,8 @@ def parse_week(text: str, zone: ZoneInfo) -> Week:
         monday = date.fromisocalendar(int(match[1]), int(match[2]), 1) if match else None
     except ValueError:
         monday = None
-    if monday is None:
-        raise OperatorError(f"{text!r} is not a week; write it like 2026-W47")
+    if monday is None or monday.year < _FIRST_YEAR:
+        raise OperatorError(f"{printable(text, 40)!r} is not a week; write it like 2026-W47")
     return Week(monday, zone)
 
 

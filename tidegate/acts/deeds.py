@@ -23,6 +23,9 @@ from tidegate.config.problems import did_you_mean
 SIGNALS = sorted({*map(str, Rule), *evidence.MEASURED, coupling.RULE} - {Rule.BLIND, Rule.DECREASE})
 
 
+_ABSENT = {OrderKind.FREEZE: "the fleet is not frozen", OrderKind.STOP: "the kill switch is not on"}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What an order is about; `ip` None: every IP."""
@@ -126,9 +129,12 @@ def order_of(kept: Records, number: int) -> Order:
     return found
 
 
-def of_fleet(standing: Iterable[Order], kind: OrderKind) -> list[Order]:
-    """The orders of a kind that are about every IP."""
-    return [order for order in standing if order.kind is kind and order.source_ip is None]
+def standing_of(standing: Iterable[Order], kind: OrderKind) -> list[Order]:
+    """The orders of a kind that are about every IP. Raises NotFoundError when none stands."""
+    found = [order for order in standing if order.kind is kind and order.source_ip is None]
+    if not found:
+        raise NotFoundError(_ABSENT[kind])
+    return found
 
 
 def subject(kept: Records, signal: str) -> str:

@@ -122,8 +122,13 @@ def release(
             before = str(lease.get("value"))
             records.note(kept, "lease.released", str(lease["key"]), before=before, reason=terms.reason)
     if not found and not said:
-        raise NotFoundError(f"no lease and no order stands on {target}; tidegate show leases lists them")
+        raise nothing_on(target)
     return Released(tuple(found), tuple(said), told_release("Lifted", found, said), undo_release(found))
+
+
+def nothing_on(target: str) -> NotFoundError:
+    """There is nothing to release."""
+    return NotFoundError(f"no lease and no order stands on {target}; tidegate show leases lists them")
 
 
 def told_release(verb: str, found: Sequence[Mapping[str, Any]], said: Sequence[str] = ()) -> str:

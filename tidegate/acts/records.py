@@ -88,14 +88,23 @@ def standing(kept: Records) -> list[orders.Order]:
 def withdraw_all(kept: Records, scope: Scope, reason: str) -> list[orders.Order]:
     """Take back every pin, freeze and release on exactly this scope."""
     with kept.open() as session:
-        found = [
-            order
-            for order in orders.standing(session, kept.now)
-            if order.source_ip == scope.source_ip
-            and order.provider == scope.provider
-            and order.kind in _ON_SCOPES
-        ]
+        found = _on(orders.standing(session, kept.now), scope)
         return [_withdraw(session, order.id, kept, reason) for order in found]
+
+
+def on(kept: Records, scope: Scope) -> list[orders.Order]:
+    """What `withdraw_all` would take back."""
+    return _on(standing(kept), scope)
+
+
+def _on(found: Iterable[orders.Order], scope: Scope) -> list[orders.Order]:
+    return [
+        order
+        for order in found
+        if order.source_ip == scope.source_ip
+        and order.provider == scope.provider
+        and order.kind in _ON_SCOPES
+    ]
 
 
 _ON_SCOPES = {orders.OrderKind.PIN, orders.OrderKind.FREEZE, orders.OrderKind.RELEASE}

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from core.duration import format_duration, parse_duration
+from core.duration import parse_duration
 from core.errors import ConfigError, OperatorError
 from core.rate import Rate
-from tidegate.acts import limits
+from tidegate.acts import limit_plans, limits
 from tidegate.acts.deeds import Terms
+from tidegate.acts.plan import Plan
 from tidegate.acts.records import Records
 from tidegate.cli import known, orders
 from tidegate.cli.exit_codes import UsageError
@@ -35,9 +36,7 @@ def pin(asked: Invocation, wish: Pin, *, dry_run: bool) -> None:
         known.refuse_strangers(client, scope)
         lease = limits.lease_for(scope, value, terms, orders.author(), limits.engine_time(client))
         if dry_run:
-            answer = client.put_lease(lease, dry_run=True)
-            said = f"Would set {scope} to {value} for {format_duration(time)}."
-            report(asked, said, "", {"would": answer})
+            show_plan(asked, limit_plans.pin(client, _records(asked), lease, terms))
             return
         done = limits.pin(client, _records(asked), lease, terms)
     report(asked, done.text, done.undo, {"lease": lease.model_dump(mode="json"), "order": done.order})
@@ -50,10 +49,7 @@ def release(
     terms = Terms(said_why(reason), duration(lasts))
     with asked.client() as client:
         if dry_run:
-            found = limits.leases_of(client, target, provider)
-            limits.scopes(found, target, provider)
-            said = limits.told_release("Would lift", found)
-            report(asked, said, limits.undo_release(found), {"released": found, "orders": []})
+            show_plan(asked, limit_plans.release(client, _records(asked), target, provider, terms))
             return
         done = limits.release(client, _records(asked), target, provider, terms)
     report(asked, done.text, done.undo, {"released": list(done.leases), "orders": list(done.orders)})
@@ -78,6 +74,15 @@ def said_why(reason: str) -> str:
     if not reason.strip():
         raise UsageError("--reason must say why")
     return reason.strip()
+
+
+def show_plan(asked: Invocation, plan: Plan) -> None:
+    """What an act would do. Pages show the same lines."""
+    if asked.as_json:
+        emit_json({"schema": "change/v1", **plan.document, "undo": plan.undo or None})
+        return
+    emit(plan.text)
+    emit(block([(line.label, line.value) for line in plan.lines]))
 
 
 def report(asked: Invocation, text: str, undo: str, document: dict[str, Any]) -> None:

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from core.errors import NotFoundError
 from core.provider import EVERY
 from storage.orders import Order, OrderKind
-from tidegate.acts import deeds, records
+from tidegate.acts import deeds, plan, records
 from tidegate.acts.deeds import Deed, Place
-from tidegate.acts.records import Records, Wish
+from tidegate.acts.records import Records
 from tidegate.cli import hand, known, orders
 from tidegate.cli.exit_codes import UsageError
 from tidegate.cli.invocation import Invocation
@@ -71,51 +70,55 @@ def stop(asked: Invocation, terms: Terms) -> None:
 
 def start(asked: Invocation, terms: Terms) -> None:
     """Let go of the kill switch."""
-    _withdraw_kind(asked, OrderKind.STOP, "the kill switch is not on", terms)
+    _withdraw_kind(asked, OrderKind.STOP, terms, ("kill-switch", "off"))
 
 
 def thaw(asked: Invocation, terms: Terms) -> None:
     """End every freeze of the whole fleet."""
-    _withdraw_kind(asked, OrderKind.FREEZE, "the fleet is not frozen", terms)
+    _withdraw_kind(asked, OrderKind.FREEZE, terms, ("thaw",))
 
 
 def approve(asked: Invocation, number: int, terms: Terms) -> None:
     """Let a source act although it names much of the fleet."""
     kept = orders.records(asked)
     asking = deeds.question(kept, number)
-    _answer(asked, kept, asking, [deeds.approve(asking, terms.agreed)], terms)
+    _answer(asked, kept, asking, [deeds.approve(asking, terms.agreed)], terms, "approve")
 
 
 def deny(asked: Invocation, number: int, terms: Terms) -> None:
     """Ignore a source for the whole fleet."""
     kept = orders.records(asked)
     asking = deeds.question(kept, number)
-    _answer(asked, kept, asking, deeds.deny(asking, terms.agreed), terms)
+    _answer(asked, kept, asking, deeds.deny(asking, terms.agreed), terms, "deny")
 
 
 def withdraw(asked: Invocation, number: int, terms: Terms) -> None:
     """Take one order back."""
     reason, kept = hand.said_why(terms.reason), orders.records(asked)
-    _take_back(asked, kept, [deeds.order_of(kept, number)], reason, terms)
+    words = ("withdraw", str(number))
+    _take_back(asked, kept, [deeds.order_of(kept, number)], reason, terms, words)
 
 
 def _give(asked: Invocation, deed: Deed, terms: Terms) -> None:
     orders.refuse_strangers(asked, deed.wish.source_ip, deed.wish.provider)
     kept = orders.records(asked)
     if terms.dry_run:
-        would = _would(kept, deed.wish)
-        hand.report(asked, f"Would order: {deed.text}", "", {"would": would})
+        with asked.client() as engine:
+            hand.show_plan(asked, plan.of_deeds(engine, kept, [deed], terms.agreed))
         return
     order = records.write_down(kept, deed.wish)
     back = deed.undo or deeds.undo(order)
     hand.report(asked, f"Order {order.id}: {deed.text}", back, {"order": _document(order)})
 
 
-def _answer(asked: Invocation, kept: Records, asking: Order, given: list[Deed], terms: Terms) -> None:
+def _answer(
+    asked: Invocation, kept: Records, asking: Order, given: list[Deed], terms: Terms, verb: str
+) -> None:
     text, wishes = given[0].text, [deed.wish for deed in given]
     if terms.dry_run:
-        would = [_would(kept, wish) for wish in wishes]
-        hand.report(asked, f"Would order: {text}", "", {"would": would})
+        command = plan.answer(verb, asking.id, terms.agreed)
+        with asked.client() as engine:
+            hand.show_plan(asked, plan.of_deeds(engine, kept, given, terms.agreed, command))
         return
     found = records.replace(kept, asking.id, wishes)
     numbers = ", ".join(str(order.id) for order in found)
@@ -123,25 +126,22 @@ def _answer(asked: Invocation, kept: Records, asking: Order, given: list[Deed], 
     hand.report(asked, f"Order {numbers}: {text}", deeds.undo(found[0]), document)
 
 
-def _would(kept: Records, wish: Wish) -> dict[str, Any]:
-    return wish.order(kept.now, kept.author).model_dump(mode="json")
-
-
-def _withdraw_kind(asked: Invocation, kind: OrderKind, absent: str, terms: Terms) -> None:
+def _withdraw_kind(asked: Invocation, kind: OrderKind, terms: Terms, words: tuple[str, ...]) -> None:
     reason, kept = hand.said_why(terms.reason), orders.records(asked)
-    found = deeds.of_fleet(records.standing(kept), kind)
-    if not found:
-        raise NotFoundError(absent)
-    _take_back(asked, kept, found, reason, terms)
+    found = deeds.standing_of(records.standing(kept), kind)
+    _take_back(asked, kept, found, reason, terms, words)
 
 
-def _take_back(asked: Invocation, kept: Records, found: list[Order], reason: str, terms: Terms) -> None:
-    if not terms.dry_run:
-        found = records.withdraw(kept, [order.id for order in found], reason)
-    verb = "Would withdraw" if terms.dry_run else "Withdrew"
-    lines = [f"{verb} order {order.id}: {order.kind}, given by {order.author}" for order in found]
-    key = "would" if terms.dry_run else "withdrawn"
-    hand.report(asked, "\n".join(lines), "", {key: [_document(order) for order in found]})
+def _take_back(
+    asked: Invocation, kept: Records, found: list[Order], reason: str, terms: Terms, words: tuple[str, ...]
+) -> None:
+    if terms.dry_run:
+        with asked.client() as engine:
+            hand.show_plan(asked, plan.of_withdrawal(engine, found, kept.now, reason, words))
+        return
+    found = records.withdraw(kept, [order.id for order in found], reason)
+    lines = [f"Withdrew order {order.id}: {order.kind}, given by {order.author}" for order in found]
+    hand.report(asked, "\n".join(lines), "", {"withdrawn": [_document(order) for order in found]})
 
 
 def _document(order: Order) -> dict[str, Any]:

@@ -1,38 +1,18 @@
 """The work behind `pause`, `resume`, `schedule`, `set queue`, `disable`, `enable`, `delete`, `bounce`."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import typer
 
 from core.errors import NotFoundError, OperatorError
+from tidegate.acts import queues
 from tidegate.cli.exit_codes import UsageError
-from tidegate.cli.hand import report, said_why
+from tidegate.cli.hand import report, said_why, show_plan
 from tidegate.cli.invocation import Invocation
 from tidegate.client import EngineClient
-
-_MOST: Final = 100_000
-_VERBS: Final = {
-    "pause": ("Paused", "pause"),
-    "resume": ("Resumed", "resume"),
-    "retry": ("Scheduled", "schedule"),
-    "normal": ("Set to normal:", "set to normal:"),
-    "backoff": ("Set to backoff:", "set to backoff:"),
-}
-_ALREADY: Final = {
-    "pause": "is paused already",
-    "resume": "is not paused",
-    "normal": "is in normal mode already",
-    "backoff": "is in backoff mode already",
-}
-_UNDO: Final = {
-    "pause": "tidegate resume {}",
-    "resume": "tidegate pause {}",
-    "normal": "tidegate set queue --mode=backoff {}",
-    "backoff": "tidegate set queue --mode=normal {}",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +52,17 @@ def act(asked: Invocation, wish: Wish) -> None:
     """Do one thing to every queue that the words name. Raises NotFoundError where there is none."""
     reason = said_why(wish.reason)
     with asked.client() as client:
-        named = _named(client, wish.queue, everything=wish.everything)
-        found = [queue for queue in named if not _is_so(queue, wish.act)]
-        if not wish.dry_run:
-            for queue in found:
-                _do(client, queue, wish.act, reason)
-    done, would = _VERBS[wish.act]
-    verb = f"Would {would}" if wish.dry_run else done
-    lines = [f"{verb} {queue['name']} ({_count(queue['recipients'])})" for queue in found]
-    lines += [f"{queue['name']} {_ALREADY[wish.act]}" for queue in named if queue not in found]
-    key = "would" if wish.dry_run else "queues"
-    undo = "" if wish.dry_run else _undo(wish, found, named)
-    report(asked, "\n".join(lines), undo, {key: [queue["name"] for queue in found]})
-
-
-def _is_so(queue: Mapping[str, Any], act: str) -> bool:
-    """Whether there is nothing to do: so that undo does not touch what was so before."""
-    if act in {"pause", "resume"}:
-        return bool(queue["paused"]) == (act == "pause")
-    return str(queue["mode"]) == act
-
-
-def _undo(wish: Wish, found: Sequence[Mapping[str, Any]], named: Sequence[Mapping[str, Any]]) -> str:
-    if wish.act not in _UNDO or not found:
-        return ""
-    names = [wish.queue] if len(found) == len(named) else [str(queue["name"]) for queue in found]
-    return "; ".join(f'{_UNDO[wish.act].format(_quoted(name))} --reason "…"' for name in names[:5])
+        named = queues.named(client, wish.queue, everything=wish.everything)
+        if wish.dry_run:
+            show_plan(asked, queues.planned(wish.queue, wish.act, reason, named))
+            return
+        found = queues.concerned(named, wish.act)
+        for queue in found:
+            _do(client, queue, wish.act, reason)
+    done, _ = queues.VERBS[wish.act]
+    undo = queues.undo(wish.queue, wish.act, named)
+    text = queues.told(done, wish.act, named)
+    report(asked, text, undo, {"queues": [queue["name"] for queue in found]})
 
 
 def _do(client: EngineClient, queue: Mapping[str, Any], act: str, reason: str) -> None:
@@ -136,7 +101,7 @@ def _sources(
 ) -> None:
     said_why(wish.reason)
     with asked.client() as client:
-        found = _named(client, wish.queue, everything=True)
+        found = queues.named(client, wish.queue, everything=True)
         if not wish.dry_run:
             for queue in found:
                 one(client, str(queue["domain"]), str(queue["vmta"]))
@@ -144,7 +109,7 @@ def _sources(
     verb = f"Would {would}" if wish.dry_run else done
     lines = [f"{verb} {ip} in {queue['name']}{until}" for queue in found]
     back = "enable" if wish.act == "disable" else "disable"
-    undo = "" if wish.dry_run else f'tidegate {back} {ip} {_quoted(wish.queue)} --reason "…"'
+    undo = "" if wish.dry_run else f'tidegate {back} {ip} {queues.quoted(wish.queue)} --reason "…"'
     key = "would" if wish.dry_run else "queues"
     report(asked, "\n".join(lines), undo, {"ip": ip, key: [queue["name"] for queue in found]})
 
@@ -177,25 +142,6 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def _told(verb: str, found: Mapping[str, Any]) -> str:
-    queues = found["queues"]
-    where = ", ".join(list(queues)[:3]) + (f" and {len(queues) - 3} more" if len(queues) > 3 else "")
-    return f"{verb} {_count(found['recipients'])}" + (f" of {where}" if queues else "")
-
-
-def _count(recipients: int) -> str:
-    return f"{recipients} recipient{'' if recipients == 1 else 's'}"
-
-
-def _named(client: EngineClient, name: str, *, everything: bool) -> Sequence[Mapping[str, Any]]:
-    if "/" not in name:
-        raise UsageError(f"{name!r} is not a queue; write domain/vmta, or {name}/* for all its VirtualMTAs")
-    if not name.replace("*", "").replace("/", "") and not everything:
-        raise UsageError(f"{name} is every queue there is; add --everything if you mean that")
-    found: list[Mapping[str, Any]] = client.queues(name, sort="name", limit=_MOST).get("queues", [])
-    if not found:
-        raise NotFoundError(f"there is no queue {name}; tidegate show queues lists them")
-    return found
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}'" if "*" in name else name
+    names = list(found["queues"])
+    where = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{verb} {queues.count(found['recipients'])}" + (f" of {where}" if names else "")

@@ -10,11 +10,11 @@ from tidegate.web import alerts, assets, refusals
 from tidegate.web.access import OPEN, Doorkeeper
 from tidegate.web.alerts import AlertDesk
 from tidegate.web.headers import GuardedHeaders
-from tidegate.web.pages import acts, api, ips, leases, live, overview, queues, records, signing_in
+from tidegate.web.pages import acts, api, digest, ips, leases, live, overview, queues, records, signing_in
 from tidegate.web.settings import WebSettings
 from tidegate.web.site import Site
 
-_PAGES = (assets, signing_in, overview, ips, queues, leases, acts, records, api, live)
+_PAGES = (assets, signing_in, overview, ips, queues, leases, acts, records, digest, api, live)
 
 
 class WatchApi(FastAPI):

@@ -68,12 +68,12 @@ async def do(site: Site, who: Session, kind: ActKind, asked: Asked) -> str:
 
 
 async def _hold(site: Site, author: str, asked: Asked) -> str:
-    scope = _known(site, asked.scope)
+    scope = known(site, asked.scope)
     return await _give(site, author, deeds.hold(Place(scope.source_ip, scope.provider), asked.terms))
 
 
 async def _override(site: Site, author: str, asked: Asked) -> str:
-    scope, signal, terms = _known(site, asked.scope), asked.text("signal"), asked.terms
+    scope, signal, terms = known(site, asked.scope), asked.text("signal"), asked.terms
     place = Place(scope.source_ip, scope.provider)
 
     def work(kept: Records) -> str:
@@ -83,7 +83,7 @@ async def _override(site: Site, author: str, asked: Asked) -> str:
 
 
 async def _pin(site: Site, author: str, asked: Asked) -> str:
-    scope, rate, terms = _known(site, asked.scope), Rate.parse(asked.text("rate")), asked.terms
+    scope, rate, terms = known(site, asked.scope), Rate.parse(asked.text("rate")), asked.terms
     return await _set_rate(site, author, scope, rate, terms)
 
 
@@ -161,18 +161,16 @@ async def _mode(site: Site, author: str, asked: Asked) -> str:
 
 
 async def _thaw(site: Site, author: str, asked: Asked) -> str:
-    return await _end(site, author, OrderKind.FREEZE, "the fleet is not frozen", asked.reason)
+    return await _end(site, author, OrderKind.FREEZE, asked.reason)
 
 
 async def _start(site: Site, author: str, asked: Asked) -> str:
-    return await _end(site, author, OrderKind.STOP, "the kill switch is not on", asked.reason)
+    return await _end(site, author, OrderKind.STOP, asked.reason)
 
 
-async def _end(site: Site, author: str, kind: OrderKind, absent: str, reason: str) -> str:
+async def _end(site: Site, author: str, kind: OrderKind, reason: str) -> str:
     def work(kept: Records) -> str:
-        found = deeds.of_fleet(records.standing(kept), kind)
-        if not found:
-            raise NotFoundError(absent)
+        found = deeds.standing_of(records.standing(kept), kind)
         return _taken_back(records.withdraw(kept, [order.id for order in found], reason))
 
     return await site.write(author, work)
@@ -191,7 +189,7 @@ def _on_queue(act: ActKind) -> Callable[[Site, str, Asked], Awaitable[str]]:
             else:
                 engine.queue_act(domain, vmta, str(act), said)
             records.note(kept, f"queue.{act}", name, reason=reason)
-            return f"{name}: {_QUEUE_WORDS[act]}."
+            return f"{name}: {ON_QUEUES[act]}."
 
         return await site.write(author, tell)
 
@@ -215,7 +213,8 @@ def _with_undo(text: str, undo: str) -> str:
     return f"{text} Undo: {undo}" if undo else text
 
 
-def _known(site: Site, scope: Scope) -> Scope:
+def known(site: Site, scope: Scope) -> Scope:
+    """The scope, if the configuration knows its IP and provider. Raises NotFoundError."""
     providers = site.config.engine.provider_map()
     places.refuse_strangers(
         site.config.source_ips, providers, scope.source_ip, scope.provider, "the configuration"
@@ -223,7 +222,7 @@ def _known(site: Site, scope: Scope) -> Scope:
     return scope
 
 
-_QUEUE_WORDS = {
+ON_QUEUES = {
     ActKind.PAUSE: "paused until it is resumed",
     ActKind.RESUME: "sends again",
     ActKind.RETRY: "is tried now",
@@ -239,7 +238,7 @@ _DOERS: dict[ActKind, Callable[[Site, str, Asked], Awaitable[str]]] = {
     ActKind.WITHDRAW: _withdraw,
     ActKind.APPROVE: _approve,
     ActKind.DENY: _deny,
-    **{act: _on_queue(act) for act in _QUEUE_WORDS},
+    **{act: _on_queue(act) for act in ON_QUEUES},
     ActKind.FREEZE: _freeze,
     ActKind.THAW: _thaw,
     ActKind.STOP: _stop,

@@ -20,6 +20,7 @@ PLACES: Final = (
     ("/queues", "Queues"),
     ("/leases", "Leases"),
     ("/incidents", "Incidents"),
+    ("/digest", "Digest"),
     ("/sources", "Sources"),
     ("/audit", "Audit"),
     ("/settings", "Settings"),

@@ -17,6 +17,7 @@ from tidegate.config.model import Config
 from tidegate.config.yaml_reader import Path
 from tidegate.web.engine_desk import EngineDesk
 from tidegate.web.hub import Hub
+from tidegate.web.ledger import Ledger
 from tidegate.web.sessions import Patience, SessionBook
 from tidegate.web.tally import Tally
 
@@ -41,12 +42,14 @@ class Site:
     patience: Patience = field(init=False)
     hub: Hub = field(init=False)
     tally: Tally = field(default_factory=Tally)
+    ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
         people = SystemClock()
         self.sessions = SessionBook(self.config.web.session_idle, people)
         self.patience = Patience(people)
         self.hub = Hub(self)
+        self.ledger = Ledger(self.clock)
 
     async def look(self, ask: Callable[[Session], Found]) -> Found:
         """Read records, beside the event loop and beside whoever writes."""

@@ -115,6 +115,8 @@
     document.body.addEventListener("signed-out", () => location.reload());
     document.body.addEventListener("htmx:after:swap", () => {
       drawAll();
+      const plan = document.querySelector("#act-page .plan");
+      if (plan) plan.focus();
       if (document.querySelector("#act-form #act-page") && !dialog.open) {
         dialog.showModal();
         (dialog.querySelector("input:not([type=hidden]), textarea") || dialog).focus();

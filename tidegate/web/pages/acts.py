@@ -15,6 +15,7 @@ from tidegate.web.doing import Asked, do
 from tidegate.web.engine_desk import Heard
 from tidegate.web.guard import Operator, TheForm, TheSite, Written
 from tidegate.web.pages.signing_in import local
+from tidegate.web.planning import plan_of
 from tidegate.web.problems import ProblemError
 from tidegate.web.sessions import Session
 from tidegate.web.site import Site
@@ -43,11 +44,30 @@ async def act(
     try:
         who.notice = await do(site, who, kind, Asked(form))
     except (OperatorError, PeerError) as error:
-        view = acts_view.form(kind, form, back, str(error))
-        return render.page(
-            request, who, "act", {"view": view, "trouble": ""}, HTTPStatus.UNPROCESSABLE_ENTITY
-        )
+        return _mistaken(request, who, kind, form, error)
     return RedirectResponse(quote(back, safe="/?&=:%*.-_~"), HTTPStatus.SEE_OTHER)
+
+
+@router.post("/acts/{kind}/plan")
+async def plan(
+    request: Request, site: TheSite, who: Operator, _own_form: Written, form: TheForm, kind: ActKind
+) -> HTMLResponse:
+    """The same form, and what it would do. Nothing is changed."""
+    _refuse_without_role(who, kind)
+    try:
+        found = await plan_of(site, who, kind, Asked(form))
+    except (OperatorError, PeerError) as error:
+        return _mistaken(request, who, kind, form, error)
+    about = await _about(site, form.get("key", ""))
+    view = acts_view.form(kind, form, _back(form), about=about, plan=found)
+    return render.page(request, who, "act", {"view": view, "trouble": ""})
+
+
+def _mistaken(
+    request: Request, who: Session, kind: ActKind, form: Mapping[str, str], error: Exception
+) -> HTMLResponse:
+    view = acts_view.form(kind, form, _back(form), str(error))
+    return render.page(request, who, "act", {"view": view, "trouble": ""}, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 async def _about(site: Site, key: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from controller.settings import Mode
 from core.text import printable
 from tidegate.acts.deeds import SIGNALS
+from tidegate.acts.plan import Line, Plan
 from tidegate.web.settings import WebScope
 from tidegate.web.views.parts import provider
 
@@ -70,6 +71,7 @@ class ActForm:
     back: str
     problem: str = ""
     about: str = ""
+    plan: Plan | None = None
 
 
 _IP = Field("ip", "IP")
@@ -175,7 +177,14 @@ ACTS: Final[dict[ActKind, Act]] = {
 }
 
 
-def form(kind: ActKind, given: Mapping[str, str], back: str, problem: str = "", about: str = "") -> ActForm:
+def form(
+    kind: ActKind,
+    given: Mapping[str, str],
+    back: str,
+    problem: str = "",
+    about: str = "",
+    plan: Plan | None = None,
+) -> ActForm:
     """The form of an act, filled with what the link or the last try gave; `about` says what holds now."""
     act = ACTS[kind]
     came_with_link = {"ip", "key", "order", "queue"}
@@ -187,7 +196,15 @@ def form(kind: ActKind, given: Mapping[str, str], back: str, problem: str = "", 
         )
         for field in act.fields
     )
-    return ActForm(str(kind), act.title, act.does, act.button, fields, back, problem, about)
+    return ActForm(
+        str(kind), act.title, act.does, act.button, fields, back, problem, about, plan and _shown(plan)
+    )
+
+
+def _shown(plan: Plan) -> Plan:
+    """A plan names what strangers wrote: reasons of leases and orders."""
+    lines = tuple(Line(one.label, printable(one.value, 2_000), one.exact) for one in plan.lines)
+    return replace(plan, text=printable(plan.text, 4_000), lines=lines)
 
 
 def about(lease: Mapping[str, Any]) -> str:

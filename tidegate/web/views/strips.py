@@ -12,6 +12,8 @@ from tidegate.web.views.parts import Tone
 
 DAYS: Final = 30
 _CELL, _GAP, _HEIGHT = 6, 2, 14
+STEP: Final = _CELL + _GAP
+"""From one cell to the next."""
 _NONE = "none"
 _WORST = (Tone.BAD, Tone.WARN, Tone.INFO, Tone.OK, Tone.UNKNOWN)
 _SEVERITY = {Severity.INFO: Tone.INFO, Severity.WARNING: Tone.WARN, Severity.CRITICAL: Tone.BAD}
@@ -33,7 +35,7 @@ class Strip:
 
     paths: tuple[tuple[str, str], ...]
     words: str
-    width: int = DAYS * (_CELL + _GAP) - _GAP
+    width: int = DAYS * STEP - _GAP
     height: int = _HEIGHT
 
 
@@ -62,7 +64,7 @@ def strip(tones: Sequence[Tone | None]) -> Strip:
     """A strip of one cell for each day; None: nothing was watched."""
     drawn: dict[str, list[str]] = {}
     for place, tone in enumerate(tones):
-        left = place * (_CELL + _GAP)
+        left = place * STEP
         drawn.setdefault(tone or _NONE, []).append(f"M{left} 0h{_CELL}v{_HEIGHT}h-{_CELL}z")
     paths = tuple((tone, "".join(cells)) for tone, cells in drawn.items())
     return Strip(paths, _words(tones))
