@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic_core import to_jsonable_python
-from sqlalchemy import ColumnElement, Subquery, case, func
+from sqlalchemy import ColumnElement, SQLColumnExpression, Subquery, case, distinct, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, delete, select
 
@@ -113,14 +113,19 @@ def latest_for(session: Session, ip: IpAddress) -> list[Reading]:
 def answers(session: Session) -> list[Answers]:
     """The newest reading of every series that has its own, counted by the database; no data is no answer."""
     newest = _last()
-    unknown = case((col(ReadingRun.status) == str(Status.UNKNOWN), 1), else_=0)
+    unknown = case((col(ReadingRun.status) == str(Status.UNKNOWN), ReadingRun.ip))
     rows = session.exec(
-        select(ReadingRun.source, ReadingRun.metric, func.count(), func.sum(unknown))
+        select(ReadingRun.source, ReadingRun.metric, _distinct(col(ReadingRun.ip)), _distinct(unknown))
         .join(newest, _same(newest))
         .where(col(ReadingRun.quality) != str(Quality.NO_DATA))
         .group_by(col(ReadingRun.source), col(ReadingRun.metric))
     )
     return [Answers(Source(row[0]), row[1], int(row[2]), int(row[3])) for row in rows]
+
+
+def _distinct(column: SQLColumnExpression[str]) -> ColumnElement[int]:
+    """Two runs of a series may end with the same period; it is one series all the same."""
+    return func.count(distinct(column))
 
 
 def known_ips(session: Session) -> set[IpAddress]:

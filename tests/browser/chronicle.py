@@ -153,7 +153,7 @@ def _acts(session: Session, now: datetime) -> None:
 def _hours(session: Session, now: datetime) -> None:
     start = now.replace(minute=0, second=0, microsecond=0)
     found = []
-    for back in range(7 * 24 + 2):
+    for back in range(21 * 24):
         hour = start - back * HOUR
         for number, ip in enumerate(FLEET):
             found += [_hour(ip, number, provider, most, hour, back) for provider, most in PROVIDERS.items()]

@@ -4,20 +4,24 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Browser, sync_playwright
 
+from core.clock import SystemClock
+from monitor.digest.week import week_of
 from tests.browser import harbour as harbours
 from tests.browser.conftest import CHROMIUM, folder, signed_in
 from tests.browser.test_pages import QUEUE
 
+THIS_WEEK = week_of(SystemClock().now(), ZoneInfo("UTC")).name
 LARGEST = 150_000
 """Bytes of a picture: a repository is cloned more often than it is looked at."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One page as it is taken; `press` names a link that is clicked first."""
+    """One page as it is taken; `press` names a link that is clicked first, `plan` the reason of a plan."""
 
     name: str
     path: str
@@ -25,6 +29,7 @@ class Picture:
     dark: bool = False
     width: int = 1120
     press: str = ""
+    plan: str = ""
 
 
 PICTURES = (
@@ -40,6 +45,12 @@ PICTURES = (
     Picture("queue-narrow", QUEUE, 1100, width=360),
     Picture("leases-light", "/leases", 720),
     Picture("leases-release", "/leases", 720, press="Release"),
+    Picture("plan-light", "/leases", 860, press="Release", plan="delisted, the answer is in ticket 4711"),
+    Picture("plan-dark", "/leases", 860, dark=True, press="Release", plan="delisted, see ticket 4711"),
+    Picture("plan-narrow", "/leases", 1100, width=360, press="Release", plan="delisted, see ticket 4711"),
+    Picture("digest-light", f"/digest?week={THIS_WEEK}", 1000),
+    Picture("digest-dark", f"/digest?week={THIS_WEEK}", 1000, dark=True),
+    Picture("digest-narrow", f"/digest?week={THIS_WEEK}", 1500, width=360),
     Picture("incident-light", "/incidents/5", 640),
     Picture("sources-light", "/sources", 560),
 )
@@ -70,6 +81,10 @@ def _take(browser: Browser, home: str, one: Picture, target: Path) -> int:
     if one.press:
         page.get_by_role("link", name=one.press).first.click()
         page.locator("dialog[open]").wait_for()
+    if one.plan:
+        page.get_by_label("reason").fill(one.plan)
+        page.get_by_role("button", name="Show the plan").click()
+        page.locator(".plan").wait_for()
     page.wait_for_timeout(400)
     taken = page.screenshot(path=target / f"{one.name}.png")
     context.close()

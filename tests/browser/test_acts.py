@@ -1,6 +1,7 @@
 """What a person does on the page: hold, say why, find it in the audit; and what comes without being asked for."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlmodel import Session
 
@@ -40,6 +41,53 @@ def test_a_hold_asks_why_and_stands_in_the_audit(page: Page, harbour: Harbour) -
     expect(page.locator("#listing tbody tr").first).to_contain_text("order.freeze 203.0.113.16 × microsoft")
     expected = ("ada", "order.freeze", "203.0.113.16 × microsoft", "Microsoft's ticket 4711 is open")
     assert audited(harbour)[0] == expected
+
+
+def test_a_plan_is_shown_before_the_act_and_changes_nothing(page: Page, harbour: Harbour) -> None:
+    lease = harbour.hold("203.0.113.18", "google", "40/h", "400/h", "a rehearsal")
+    before, leases = audited(harbour), harbour.engine.leases()["leases"]
+    page.goto(f"{harbour.address}/leases")
+    row = page.locator("section", has=page.locator("#h-leases")).locator("tbody tr", has_text="203.0.113.18")
+    row.get_by_role("link", name="Set rate").click()
+    form = page.locator("dialog#act")
+    form.get_by_label("rate").fill("90/h")
+    form.get_by_role("button", name="Show the plan").click()
+    assert page.evaluate("document.querySelector('#act textarea').validity.valueMissing")
+    form.get_by_label("reason").fill("the rehearsal's second part")
+    form.get_by_label("rate").press("Enter")
+    plan = form.locator(".plan")
+    expect(plan).to_be_focused()
+    expect(plan).to_contain_text("Would set 203.0.113.18 × google to 90/h for 2h.")
+    expect(plan).to_contain_text("stays 40/h, bound by controller; 90/h after the controller's next look")
+    expect(plan).to_contain_text("tidegate pin 203.0.113.18 google --rate 90/h --for 2h --reason")
+    expect(form.get_by_label("rate")).to_have_value("90/h")
+    expect(form.get_by_label("reason")).to_have_value("the rehearsal's second part")
+    assert audited(harbour) == before
+    assert [one["key"] for one in harbour.engine.leases()["leases"]] == [one["key"] for one in leases]
+    grave = [
+        v["id"] for v in Axe().run(page).response["violations"] if v["impact"] in {"serious", "critical"}
+    ]
+    assert grave == []
+    form.get_by_role("button", name="Set the rate").click()
+    expect(page.locator(".notice")).to_contain_text("source-ip-max-msg-rate 90/h for 2h")
+    assert audited(harbour)[0][1] == "lease.set"
+    for key in (lease.key, "operator:203.0.113.18:google"):
+        harbour.engine.delete_lease(key)
+
+
+def test_a_plan_that_cannot_be_made_is_explained_in_the_dialog(
+    page: Page, harbour: Harbour, watched: Watched
+) -> None:
+    page.goto(f"{harbour.address}/leases")
+    page.get_by_role("link", name="Hold an IP").click()
+    form = page.locator("dialog#act")
+    form.get_by_label("IP").fill("198.51.100.1")
+    form.get_by_label("reason").fill("typing")
+    form.get_by_role("button", name="Show the plan").click()
+    expect(form.locator(".trouble")).to_contain_text("198.51.100.1 is in no ip-list")
+    expect(form.get_by_label("IP")).to_have_value("198.51.100.1")
+    assert [one for one in watched.complaints if "422" not in one] == []
+    watched.complaints.clear()
 
 
 def test_a_lease_appears_on_an_open_page_and_is_released_there(page: Page, harbour: Harbour) -> None:

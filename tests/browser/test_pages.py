@@ -21,6 +21,7 @@ PAGES = {
     "/leases": "Leases and orders",
     "/incidents": "Incidents",
     "/incidents/5": "203.0.113.7 is listed on sbl.lab.test",
+    "/digest": "clean",
     "/sources": "Sources of signals",
     "/audit": "Audit",
     "/settings?written=yes": "Settings that hold",
@@ -49,7 +50,7 @@ def test_a_page_says_what_it_is_about_to_everybody_and_fits_a_narrow_telephone(
 def test_dark_is_as_readable_as_light(chromium: Browser, harbour: Harbour) -> None:
     context = signed_in(chromium, harbour.address, color_scheme="dark")
     page = context.new_page()
-    for path in ("/", QUEUE):
+    for path in ("/", QUEUE, "/digest", "/acts/hold?ip=203.0.113.7&back=/leases"):
         page.goto(harbour.address + path)
         expect(page.locator("body")).to_have_css("background-color", "rgb(16, 22, 26)")
         found = Axe().run(page).response["violations"]
@@ -59,6 +60,25 @@ def test_dark_is_as_readable_as_light(chromium: Browser, harbour: Harbour) -> No
     page.reload()
     expect(page.locator("body")).to_have_css("background-color", "rgb(246, 247, 247)")
     context.close()
+
+
+def test_the_digest_of_this_week_is_chosen_sorted_and_leads_on(page: Page, harbour: Harbour) -> None:
+    page.goto(harbour.address)
+    page.get_by_role("link", name="the week").click()
+    page.locator("select[name=week]").select_option(index=0)
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile(r"/digest\?week=\d{4}-W\d\d"))
+    expect(page.locator("main h1")).to_contain_text("7 clean, 2 in trouble now")
+    expect(page.locator("section", has=page.locator("#h-attention"))).to_contain_text("open for")
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
+    page.get_by_role("link", name="turned away").click()
+    expect(page.locator("#listing thead th[aria-sort]")).to_contain_text("turned away")
+    expect(page.locator("#listing tbody th").first).to_have_text("203.0.113.7")
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.get_by_role("link", name="INC-5").click()
+    expect(page.locator("main h1")).to_contain_text("203.0.113.7 is listed on sbl.lab.test")
 
 
 def test_backoff_insight_shows_the_remote_servers_own_words(page: Page, harbour: Harbour) -> None:
@@ -128,6 +148,9 @@ def test_without_scripts_everything_can_be_read_and_done(chromium: Browser, harb
     expect(page.locator(".chart table").first).to_contain_text("accepted")
     page.get_by_role("link", name="Hold", exact=True).click()
     page.get_by_label("reason").fill("no scripts here")
+    page.get_by_role("button", name="Show the plan").click()
+    expect(page.locator(".plan")).to_contain_text("the controller changes nothing on 203.0.113.10")
+    expect(page.locator(".plan")).to_contain_text("--reason 'no scripts here'")
     page.get_by_role("button", name="Hold").click()
     expect(page.locator(".notice")).to_contain_text("the controller changes nothing on 203.0.113.10")
     context.close()

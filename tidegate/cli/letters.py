@@ -25,9 +25,11 @@ _PATIENCE = 20
 def show_digest(asked: Invocation, week: str | None, *, html: bool) -> None:
     """Print the digest as text, HTML or JSON."""
     engine, clock, settings = _open(asked)
-    chosen = _week(week, settings)
+    chosen, now = _week(week, settings), clock.now()
+    base = peek.sections(asked.config_path, "controller")["controller"].base
     with database.reading(engine) as session:
-        said = digest_mail.view(session, clock.now(), settings.digest, chosen)
+        counted = now - base.counts_kept
+        said = digest_mail.view(session, now, settings.digest, chosen, counted_since=counted)
     if asked.as_json:
         emit(digest_mail.as_json(said))
         return

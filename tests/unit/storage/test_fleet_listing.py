@@ -8,7 +8,7 @@ from sqlmodel import Session
 from core.incident import IncidentKind, IncidentState, Rule, Severity
 from core.lease import Directive, Scope
 from core.rate import Rate
-from core.reading import Reading, Source, Status
+from core.reading import Quality, Reading, Source, Status
 from storage import audit, coverage, fleet, incidents, leases, orders, pulse, readings, scopes
 from storage.audit import AuditEntry
 from storage.coverage import Coverage
@@ -140,3 +140,45 @@ def test_every_kind_of_record_leaves_its_own_mark(session: Session) -> None:
     leases.record_change(session, change)
     assert pulse.marks(session)["changes"] != given["changes"]
     assert [one.lease_key for one in leases.latest_changes(session, 5)] == ["k"]
+
+
+def test_answers_are_counted_by_metric_and_no_data_is_none(session: Session) -> None:
+    for one in (
+        reading("203.0.113.1", Status.UNKNOWN, NOON - HOUR),
+        reading("203.0.113.1", Status.GOOD),
+        reading("203.0.113.2", Status.GOOD, NOON - HOUR),
+        reading("203.0.113.2", Status.UNKNOWN),
+        reading("203.0.113.3", Status.BAD),
+        reading("203.0.113.3", Status.GOOD, metric="b.test"),
+        reading("203.0.113.4", Status.UNKNOWN, metric="c.test").model_copy(
+            update={"quality": Quality.NO_DATA}
+        ),
+    ):
+        readings.record(session, one)
+    assert sorted(readings.answers(session)) == [
+        (Source.DNSBL, "a.test", 3, 1),
+        (Source.DNSBL, "b.test", 1, 0),
+    ]
+    assert readings.known_ips(session) == {ip_address(f"203.0.113.{n}") for n in range(1, 5)}
+
+
+def test_hours_are_summed_by_scope_from_the_first_to_before_the_last(session: Session) -> None:
+    here, there = (Scope(source_ip=ip_address("203.0.113.1"), provider=name) for name in ("google", "yahoo"))
+    counted = [ScopeHour(here, NOON + n * HOUR, 10 + n, 9, 1, complaints=n) for n in range(5)]
+    scopes.record_hours(session, [*counted, ScopeHour(there, NOON + HOUR, 3)])
+    found = scopes.sums(session, NOON + HOUR, NOON + 3 * HOUR)
+    assert sorted(found, key=lambda one: one.scope.provider) == [
+        ScopeHour(here, NOON + HOUR, 23, 18, 2, complaints=3),
+        ScopeHour(there, NOON + HOUR, 3),
+    ]
+    assert scopes.sums(session, NOON + 5 * HOUR, NOON + 9 * HOUR) == []
+
+
+def test_where_records_begin_is_known(session: Session) -> None:
+    assert (incidents.first_opened(session), coverage.first_watched(session)) == (None, None)
+    opened(session, 1)
+    opened(session, 2)
+    coverage.watch(session, [ip_address("203.0.113.1")], NOON)
+    coverage.watch(session, [ip_address(f"203.0.113.{n}") for n in (1, 2)], NOON + HOUR)
+    assert coverage.first_watched(session) == NOON
+    assert incidents.first_opened(session) == min(one.opened_at for one in incidents.open_incidents(session))

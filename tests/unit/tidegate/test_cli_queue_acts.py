@@ -96,7 +96,14 @@ def test_a_dry_run_says_what_would_be_and_does_nothing(
     engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = said(capsys, "resume", "b.test/*", "--reason", "ok", "--dry-run")
-    assert text == "Would resume b.test/news (1 recipient)\nb.test/bills is not paused\n"
+    assert text.splitlines() == [
+        "Would resume b.test/news (1 recipient)",
+        "b.test/bills is not paused",
+        "  state       paused now; it sends again",
+        "  controller  is not concerned: it limits source IPs, not queues",
+        "  command     tidegate resume 'b.test/*' --reason ok",
+        '  undo        tidegate pause b.test/news --reason "…"',
+    ]
     assert engine.told == []
 
 

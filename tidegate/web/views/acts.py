@@ -204,7 +204,8 @@ def form(
 def _shown(plan: Plan) -> Plan:
     """A plan names what strangers wrote: reasons of leases and orders."""
     lines = tuple(Line(one.label, printable(one.value, 2_000), one.exact) for one in plan.lines)
-    return replace(plan, text=printable(plan.text, 4_000), lines=lines)
+    text = "\n".join(printable(line, 500) for line in plan.text.splitlines())
+    return replace(plan, text=text, lines=lines)
 
 
 def about(lease: Mapping[str, Any]) -> str:

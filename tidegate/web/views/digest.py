@@ -103,13 +103,14 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The page. `before` heads the column of the week before."""
+    """The page. `now` and `before` head the figures of the week and of the one before."""
 
     said: DigestView
     query: Query
     choices: tuple[Choice, ...]
     tone: Tone
     title: str
+    now: str
     before: str
     attention: Some
     over: Some
@@ -163,7 +164,8 @@ def digest(said: DigestView, asked: Query, weeks: Sequence[Choice], mail_note: s
         choices=tuple(weeks),
         tone=_tone(said),
         title=said.title.capitalize(),
-        before="last week" if said.is_over else "last week by this hour",
+        now="this week" if said.is_over else "so far",
+        before="the week before" if said.is_over else "last week by then",
         attention=_some(said.attention),
         over=_some(said.incidents),
         days=_days(said),

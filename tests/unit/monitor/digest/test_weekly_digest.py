@@ -9,20 +9,23 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import Session
 
 from core.errors import OperatorError
+from core.lease import Scope
 from core.reading import Source
 from monitor.collectors import snds_access
 from monitor.collectors.collected import Collected
 from monitor.collectors.snds_settings import SndsAccount, SndsSettings
-from monitor.digest import build, figures, png
+from monitor.digest import build, facts, figures, png
 from monitor.digest import mail as digest_mail
 from monitor.digest.facts import Facts
 from monitor.digest.settings import DigestSettings
-from monitor.digest.week import Week, last_week, parse_week
+from monitor.digest.week import Week, last_week, parse_week, week_of
 from monitor.notifications.settings import Recipient
 from storage import coverage, database
 from storage.coverage import Coverage
+from storage.scopes import ScopeHour
 from tests.unit.monitor.watching import (
     IP,
     OTHER_IP,
@@ -167,6 +170,51 @@ def test_trap_hits_stand_beside_those_of_the_week_before(this: int, last: int | 
     assert row in " ".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("this", "last", "change"),
+    [(230, 100, "+130 %"), (103, 100, "+3 %"), (50, 1_000, "-95 %"), (12_000, 100, "+11,900 %")],
+)
+def test_a_large_change_is_written_out(this: int, last: int, change: str) -> None:
+    week = last_week(MONDAY, AMSTERDAM)
+    scope = Scope(source_ip=IP, provider="google")
+    hours = (ScopeHour(scope, week.start, this, this), ScopeHour(scope, week.before.start, last, last))
+    view = build.digest_view(Facts(week, MONDAY, hours=hours), DigestSettings())
+    assert view.figures[0].change == change
+
+
+def test_a_week_that_is_not_over_is_compared_with_the_one_before_up_to_the_same_hour() -> None:
+    now = datetime(2026, 11, 25, 8, 30, tzinfo=UTC)
+    week = Week(date(2026, 11, 23), ZoneInfo("UTC"))
+    asked: list[tuple[datetime, datetime]] = []
+
+    def sums(_session: Session, start: datetime, end: datetime) -> list[ScopeHour]:
+        asked.append((start, end))
+        return []
+
+    with rig() as monitor, database.session(monitor.engine) as session:
+        facts.gather(session, week, now, sums)
+        assert asked == [
+            (datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 25, 9, tzinfo=UTC)),
+            (datetime(2026, 11, 16, tzinfo=UTC), datetime(2026, 11, 18, 9, tzinfo=UTC)),
+        ]
+        asked.clear()
+        facts.gather(session, week.before, now, sums, datetime(2026, 11, 10, tzinfo=UTC))
+    assert asked == [(week.before.start, week.start)]
+
+
+def test_a_week_that_is_not_over_says_so_and_tells_of_no_day_to_come() -> None:
+    with rig(start=START - timedelta(days=3)) as monitor:
+        listed_for(monitor, 3)
+        now = monitor.clock.now()
+        week = week_of(now, ZoneInfo("UTC"))
+        with database.session(monitor.engine) as session:
+            view = digest_mail.view(session, now, DigestSettings(), week)
+    assert view.title == f"{week.title}, so far"
+    assert len(view.day_names) == len(view.troubled_per_day) == len(view.ips[0].days) == 5
+    assert view.troubled_per_day[-1] == 1
+    assert not view.is_over
+
+
 def test_the_three_forms_say_the_same() -> None:
     with rig(start=START - timedelta(days=3)) as monitor:
         listed_for(monitor, 3)
@@ -250,7 +298,7 @@ def test_a_week_with_a_clock_change_has_169_hours() -> None:
     assert week.end - week.start == timedelta(hours=169)
 
 
-@pytest.mark.parametrize("bad", ["2026-47", "2026-W54", "W47", "", "2026-W00"])
+@pytest.mark.parametrize("bad", ["0001-W01", "２０２６-W47", "2026-47", "2026-W54", "W47", "", "2026-W00"])
 def test_what_is_no_week_is_refused_with_an_example(bad: str) -> None:
     with pytest.raises(OperatorError, match="2026-W47"):
         parse_week(bad, AMSTERDAM)

@@ -48,7 +48,28 @@ class ScriptedEngine:
 
     held: list[dict[str, Any]] = field(default_factory=lambda: [dict(LEASE)])
     asked: list[tuple[str, str]] = field(default_factory=list)
+    queues: list[dict[str, Any]] = field(default_factory=list)
     is_away: bool = False
+
+    @property
+    def chain(self) -> dict[str, Any]:
+        """What bounds the IP at microsoft: each lease, and the operator's limit."""
+        terms = [
+            {
+                **{k: one[k] for k in ("directive", "value", "origin", "set_by", "reason")},
+                "lease_key": one["key"],
+            }
+            for one in self.held
+        ]
+        configured = {
+            "directive": "source-ip-max-msg-rate", "value": "500/h", "origin": "configuration",
+            "set_by": "operator", "reason": "config.yaml:7", "binding": not self.held,
+        }  # fmt: skip
+        return {
+            "subject": f"{IP} × microsoft",
+            "directive": "source-ip-max-msg-rate",
+            "terms": [*terms, configured],
+        }
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if self.is_away:
@@ -56,6 +77,8 @@ class ScriptedEngine:
         self.asked.append((request.method, request.url.raw_path.decode()))
         path = request.url.path
         if request.method in {"PUT", "DELETE", "POST"}:
+            if request.url.params.get("dry_run"):
+                return httpx.Response(200, json={"before": self.chain, "value": "200/h", "binding": False})
             if request.method == "DELETE":
                 self.held = [one for one in self.held if not path.endswith(one["key"])]
             return httpx.Response(200, json={})
@@ -63,8 +86,8 @@ class ScriptedEngine:
             "/v1/status": STATUS,
             "/v1/leases": {"leases": self.held},
             "/v1/scopes": {"scopes": [{"source_ip": IP, "provider": "microsoft", "operator_limit": "500/h"}]},
-            "/v1/queues": {"matching": 0, "queues": []},
-            "/v1/explain": {"chains": []},
+            "/v1/queues": {"matching": len(self.queues), "queues": self.queues},
+            "/v1/explain": {"chains": [self.chain] if self.held else []},
             "/v1/statistics": {"minutes": []},
             "/v1/audit": {"entries": []},
         }

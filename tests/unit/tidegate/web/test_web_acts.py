@@ -68,8 +68,9 @@ async def test_a_role_does_what_is_its_own_and_no_more(world: World, name: str, 
     may = {"guest": (), "ada": (WebScope.OPERATE,), "chief": (WebScope.OPERATE, WebScope.ADMIN)}[name]
     allowed = ACTS[kind].scope in may
     assert (await world.browser.get(f"/acts/{kind}")).status_code == (200 if allowed else 403)
-    answer = await world.do(kind)
-    assert answer.status_code == (422 if allowed else 403)
+    for place in (kind, f"{kind}/plan"):
+        answer = await world.do(place)
+        assert answer.status_code == (422 if allowed else 403)
     assert world.audited() == []
 
 
@@ -78,8 +79,10 @@ async def test_a_form_from_elsewhere_and_a_link_do_nothing(world: World, kind: A
     await world.sign_in("chief")
     fields = FIELDS.get(kind, {}) | WHY
     for csrf in ("", "guessed", "\u00fc"):
-        answer = await world.browser.post(f"/acts/{kind}", data={**fields, "csrf": csrf})
-        assert answer.status_code == 403
+        for place in (f"/acts/{kind}", f"/acts/{kind}/plan"):
+            answer = await world.browser.post(place, data={**fields, "csrf": csrf})
+            assert answer.status_code == 403
+    assert (await world.browser.get(f"/acts/{kind}/plan", params=fields)).status_code == 405
     await world.browser.get(f"/acts/{kind}", params=fields)
     assert (world.audited(), world.standing(), len(world.engine.held)) == ([], [], 1)
 
