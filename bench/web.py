@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 import httpx
 import yaml
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, Insert, insert, literal, select
 
 from bench.options import Form, Options
 from core.clock import SystemClock
@@ -32,7 +32,7 @@ from storage.coverage import Coverage
 from storage.incidents import NewIncident
 from storage.runs import Period
 from storage.scopes import COUNTS
-from storage.tables import ReadingRun, ScopeHourRow
+from storage.tables import METADATA, ReadingRun, ScopeHourRow
 from tidegate.alert_desk import AlertDesk
 from tidegate.config.load import parse
 from tidegate.web.app import application
@@ -50,9 +50,12 @@ PAGES = {
     "queues": "/queues",
     "queues_filtered": "/queues?q=d1*&sort=name&page=40",
     "leases": "/leases",
+    "digest": "/digest",
+    "digest_sorted": "/digest?sort=away&page=2",
 }
 _PROVIDERS = ("microsoft", "google", "yahoo")
-_HOURS = 26
+_HOURS = 22 * 24
+"""As many as are kept: the digest adds up two weeks of them."""
 _FIRST = int(IPv4Address("10.0.0.0"))
 _LISTS = 40
 _COUNTS = dict.fromkeys(COUNTS, 0) | {"attempted": 100, "delivered": 97, "deferred": 2, "bounced": 1}
@@ -184,7 +187,10 @@ def _write(records: Engine, addresses: list[str], hours: int, now: datetime) -> 
             )
             coverage.save(session, row)
         session.connection().execute(insert(ReadingRun), list(_readings(addresses, now)))
-        session.connection().execute(insert(ScopeHourRow), list(_counts(addresses, hours, now)))
+        hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        session.connection().execute(insert(ScopeHourRow), list(_counts(addresses, hour)))
+        for back in range(1, hours):
+            session.connection().execute(_again(hour, hour - timedelta(hours=back)))
         for number, ip in enumerate(addresses[::20]):
             incidents.open_incident(session, _incident(ip, now - timedelta(hours=number % 700)))
 
@@ -219,13 +225,20 @@ def _run(
     return {**series, **said, **times, **counted}
 
 
-def _counts(addresses: list[str], hours: int, now: datetime) -> Iterator[Mapping[str, Any]]:
-    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def _counts(addresses: list[str], hour: datetime) -> Iterator[Mapping[str, Any]]:
     for ip in addresses:
         for provider in _PROVIDERS:
-            for back in range(hours):
-                at = {"source_ip": ip, "provider": provider, "hour": hour - timedelta(hours=back)}
-                yield {**at, **_COUNTS}
+            yield {"source_ip": ip, "provider": provider, "hour": hour, **_COUNTS}
+
+
+def _again(hour: datetime, other: datetime) -> Insert:
+    """The counts of one hour once more in another, copied by the database: there are millions."""
+    table = METADATA.tables[ScopeHourRow.__tablename__]
+    at = literal(other, table.c.hour.type)
+    told = select(table.c.source_ip, table.c.provider, at, *(table.c[name] for name in COUNTS))
+    return insert(table).from_select(
+        ["source_ip", "provider", "hour", *COUNTS], told.where(table.c.hour == hour)
+    )
 
 
 def _incident(ip: str, at: datetime) -> NewIncident:

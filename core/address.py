@@ -1,6 +1,7 @@
 """IP addresses as this product uses them."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -40,6 +41,7 @@ def reversed_labels(address: IpAddress) -> str:
     return address.reverse_pointer.removesuffix(".ip6.arpa")
 
 
+@lru_cache(maxsize=16_384)
 def parse_ip(text: str) -> IpAddress:
-    """Read an address. Raises ValueError with the text in it."""
+    """Read an address. Raises ValueError with the text in it. A fleet's are read again with every page."""
     return ip_address(text.strip())

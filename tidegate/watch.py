@@ -143,6 +143,7 @@ class Watch:
             return None
         from tidegate.web.app import application  # noqa: PLC0415 - half a second that some do without
         from tidegate.web.engine_desk import desk_of  # noqa: PLC0415
+        from tidegate.web.pages import digest  # noqa: PLC0415
         from tidegate.web.server import WebServer  # noqa: PLC0415
         from tidegate.web.site import Site  # noqa: PLC0415
 
@@ -164,6 +165,8 @@ class Watch:
             self._act_soon,
             self.places,
         )
+        adding_up = functools.partial(digest.add_up, site)
+        self._jobs.every("add up the week", timedelta(hours=1), adding_up, first=FIRST)
         return WebServer(
             application(self.config.web, self.clock, desk, site), self.config.web.listen, site.close
         )

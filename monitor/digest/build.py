@@ -1,5 +1,6 @@
 """From the facts of a week to what the digest says. Pure. Dates are ISO 8601: the same in every language."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,9 +18,14 @@ _SHOWN_UPCOMING = 8
 _FINE = {SourceState.HEALTHY.value, SourceState.NEW.value}
 
 
-def digest_view(facts: Facts, settings: DigestSettings, test: str = "") -> DigestView:
-    """The whole digest."""
-    return _Build(facts, settings).view(test)
+Choose = Callable[[Sequence[IpLine]], Sequence[IpLine]]
+
+
+def digest_view(
+    facts: Facts, settings: DigestSettings, test: str = "", choose: Choose | None = None
+) -> DigestView:
+    """The whole digest. `choose` says which of the IPs in trouble are shown; else it is the worst."""
+    return _Build(facts, settings).view(test, choose or (lambda lines: lines[: settings.rows]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +33,10 @@ class _Build:
     facts: Facts
     settings: DigestSettings
 
-    def view(self, test: str) -> DigestView:
+    def view(self, test: str, choose: Choose) -> DigestView:
         week, troubled = self.facts.week, figures.troubled_per_day(self.facts)
         ill = per_ip.lines(self.facts)
+        shown = per_ip.with_signals(choose(ill), self.facts)
         worst_first = sorted(self.facts.incidents, key=lambda i: (-i.severity.rank, i.number))
         attention = [i for i in worst_first if per_ip.is_open(i, self.facts)]
         names = tuple(f"{start.astimezone(week.zone):%m-%d}" for start, _ in self.facts.days)
@@ -47,9 +54,9 @@ class _Build:
             incidents=tuple(self._line(i) for i in worst_first if not per_ip.is_open(i, self.facts)),
             automation=automation.summary(self.facts),
             scopes=tuple(scopes[: self.settings.rows]),
-            ips=tuple(ill[: self.settings.rows]),
+            ips=tuple(shown),
             clean_ips=len(per_ip.watched(self.facts)) - len(ill),
-            left_out=max(0, len(ill) - self.settings.rows),
+            left_out=len(ill) - len(shown),
             quality=self._quality(),
             sources=self._sources(),
             doors=self._doors(attention),

@@ -95,14 +95,19 @@ def gather(
     )
 
 
+def spans(week: Week, now: datetime) -> tuple[tuple[datetime, datetime], tuple[datetime, datetime]]:
+    """The week as far as it is, and the one before it up to the same hour."""
+    end = min(week.end, max(week.start, now.replace(minute=0, second=0, microsecond=0) + HOUR))
+    before = week.before.start
+    return (week.start, end), (before, min(before + (end - week.start), week.start))
+
+
 def _hours(
     session: Session, week: Week, now: datetime, sum_of: SumOf, counted_since: datetime | None
 ) -> list[ScopeHour]:
     """A week of which hours are forgotten already is not summed up at all: a part is no week."""
-    end = min(week.end, max(week.start, now.replace(minute=0, second=0, microsecond=0) + HOUR))
-    spans = [(week.start, end), (week.before.start, min(week.before.start + (end - week.start), week.start))]
-    kept = [(start, to) for start, to in spans if counted_since is None or start >= counted_since]
-    return [one for start, to in kept for one in sum_of(session, start, to)]
+    kept = [span for span in spans(week, now) if counted_since is None or span[0] >= counted_since]
+    return [one for start, end in kept for one in sum_of(session, start, end)]
 
 
 def _readings(session: Session, ips: set[IpAddress]) -> list[Reading]:

@@ -1,9 +1,9 @@
 """One line for each IP: how its week was, what is said about it now, what became of its mail. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
-from core.address import IpAddress
+from core.address import IpAddress, parse_ip
 from core.incident import Incident
 from core.reading import Quality, Reading, Source, Status
 from core.text import printable
@@ -19,13 +19,16 @@ _NAMED_LISTS = 2
 
 
 def lines(facts: Facts) -> list[IpLine]:
-    """Every IP that was in trouble on one of the week's days, the worst first."""
+    """Every IP that was in trouble on one of the week's days, the worst first; without its signals."""
     ill: dict[IpAddress, list[Incident]] = {}
     for incident in facts.incidents:
         if incident.ip is not None:
             ill.setdefault(incident.ip, []).append(incident)
-    known = _Known.of(facts, set(ill))
-    found = [_line(ip, ill[ip], facts, known) for ip in sorted(ill, key=lambda ip: (ip.version, int(ip)))]
+    hours = _hours(facts)
+    found = [
+        _line(ip, ill[ip], hours.get(ip, []), facts)
+        for ip in sorted(ill, key=lambda ip: (ip.version, int(ip)))
+    ]
     return sorted(
         (line for line in found if any(line.days)),
         key=lambda line: (-_rank(line.state), -max(line.days), -sum(line.days)),
@@ -66,40 +69,39 @@ def _lists(asked: list[Reading]) -> str:
     return "on no list" + (f" ({unknown} unknown)" if unknown else "") if asked else ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The newest readings and the hours of the week, by IP."""
-
-    readings: Mapping[IpAddress, list[Reading]]
-    hours: Mapping[IpAddress, list[ScopeHour]]
-
-    @classmethod
-    def of(cls, facts: Facts, ips: set[IpAddress]) -> "_Known":
-        own: dict[IpAddress, list[Reading]] = {ip: [] for ip in ips}
-        for reading in facts.readings:
-            if reading.ip in own:
-                own[reading.ip].append(reading)
-        hours: dict[IpAddress, list[ScopeHour]] = {ip: [] for ip in ips}
-        for hour in facts.hours:
-            if hour.hour >= facts.week.start and hour.scope.source_ip in hours:
-                hours[hour.scope.source_ip].append(hour)
-        lists = {(one.source, one.metric): one for one in facts.lists}
-        whole = {ip: with_implied(ip, mine, facts.watched.get(ip), lists) for ip, mine in own.items()}
-        return cls(whole, hours)
+def with_signals(shown: Sequence[IpLine], facts: Facts) -> list[IpLine]:
+    """The lines with what the sources say now, which takes longest."""
+    own: dict[IpAddress, list[Reading]] = {parse_ip(line.ip): [] for line in shown}
+    for reading in facts.readings:
+        if reading.ip in own:
+            own[reading.ip].append(reading)
+    lists = {(one.source, one.metric): one for one in facts.lists}
+    return [
+        replace(line, signals=signals(with_implied(ip, mine, facts.watched.get(ip), lists)))
+        for line, (ip, mine) in zip(shown, own.items(), strict=True)
+    ]
 
 
-def _line(ip: IpAddress, mine: list[Incident], facts: Facts, known: _Known) -> IpLine:
+def _hours(facts: Facts) -> dict[IpAddress, list[ScopeHour]]:
+    found: dict[IpAddress, list[ScopeHour]] = {}
+    for hour in facts.hours:
+        if hour.hour >= facts.week.start:
+            found.setdefault(hour.scope.source_ip, []).append(hour)
+    return found
+
+
+def _line(ip: IpAddress, mine: list[Incident], hours: list[ScopeHour], facts: Facts) -> IpLine:
     days = figures.days_of(mine, facts)
     worst = max((i.severity.rank + 1 for i in mine if is_open(i, facts)), default=0)
-    attempted = sum(h.attempted for h in known.hours[ip])
-    turned_away = sum(h.reputation_deferred + h.blocked for h in known.hours[ip])
+    attempted = sum(h.attempted for h in hours)
+    turned_away = sum(h.reputation_deferred + h.blocked for h in hours)
     return IpLine(
         ip=str(ip),
         state=_STATES[worst] if worst else ("recovered" if any(days) else "clean"),
         incidents=len(mine),
         days=days,
         spark=figures.spark(days, top=3),
-        signals=signals(known.readings[ip]),
+        signals="",
         attempted=f"{attempted:,}" if attempted else figures.NO_DATA,
         turned_away=f"{turned_away / attempted * 100:.3g} %" if attempted else figures.NO_DATA,
     )

@@ -16,6 +16,8 @@ from storage.scopes import COUNTS, ScopeHour
 
 _OPEN: Final = timedelta(hours=2)
 """How long after its end an hour may still grow: counts come in with the controller's looks."""
+_FRESH: Final = timedelta(seconds=10)
+"""No hour is read again so soon: the controller writes counts by the minute."""
 _STRETCHES: Final = 12
 """So many are kept: six weeks that somebody looks at, and those that they are compared with."""
 
@@ -38,11 +40,12 @@ class Ledger:
         self._clock = clock
         self._guard = threading.Lock()
         self._kept: list[_Stretch] = []
+        self._last: dict[tuple[datetime, datetime], tuple[datetime, list[ScopeHour]]] = {}
 
     def sums(self, session: Session, start: datetime, end: datetime) -> list[ScopeHour]:
         """What each scope's hours came to from `start` to before `end`."""
-        hour = self._clock.now().replace(minute=0, second=0, microsecond=0)
-        settled = min(end, max(start, hour - _OPEN))
+        now = self._clock.now()
+        settled = min(end, max(start, now.replace(minute=0, second=0, microsecond=0) - _OPEN))
         with self._guard:
             known = self._longest(start, settled)
             if known.until < settled:
@@ -51,7 +54,16 @@ class Ledger:
             self._keep(known)
         if settled == end:
             return list(known.sums.values())
-        return list(_added(start, known.sums, scopes.sums(session, settled, end)).values())
+        return self._with_open_hours(session, known, end, now)
+
+    def _with_open_hours(
+        self, session: Session, known: _Stretch, end: datetime, now: datetime
+    ) -> list[ScopeHour]:
+        read_at, found = self._last.get((known.start, end), (None, []))
+        if read_at is None or not timedelta(0) <= now - read_at < _FRESH:
+            found = list(_added(known.start, known.sums, scopes.sums(session, known.until, end)).values())
+            self._last = {(known.start, end): (now, found)}
+        return found
 
     def _longest(self, start: datetime, until: datetime) -> _Stretch:
         fitting = [one for one in self._kept if one.start == start and one.until <= until]

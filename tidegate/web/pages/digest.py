@@ -30,6 +30,19 @@ async def digest(request: Request, who: Reader, site: TheSite) -> HTMLResponse:
     return render.page(request, who, "digest", {"view": view, "trouble": ""})
 
 
+async def add_up(site: Site) -> None:
+    """Have the sums of this week and the last one ready: the first time they take seconds."""
+    now = site.clock.now()
+    week = week_of(now, site.config.monitor.digest.time_zone)
+
+    def read(session: Session) -> None:
+        for one in (week.before, week):
+            for start, end in facts.spans(one, now):
+                site.ledger.sums(session, start, end)
+
+    await site.look(read)
+
+
 def _named(site: Site, text: str, now: datetime) -> Week:
     try:
         week = parse_week(text, site.config.monitor.digest.time_zone)
@@ -46,7 +59,8 @@ def _view(session: Session, site: Site, asked: Query, named: Week | None, now: d
     week = named or _usual(site, since, now)
     counted = now - site.config.controller.base.counts_kept
     found = facts.gather(session, week, now, site.ledger.sums, counted)
-    said = build.digest_view(found, settings.model_copy(update={"rows": digest_view.EVERY_ROW}))
+    every = settings.model_copy(update={"rows": digest_view.EVERY_ROW})
+    said = build.digest_view(found, every, choose=digest_view.page_of(asked))
     return digest_view.digest(
         said, asked, digest_view.choices(since, now, week), _mail_note(site, week, since, counted)
     )

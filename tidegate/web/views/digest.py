@@ -8,6 +8,7 @@ from typing import Final
 from core.address import parse_ip
 from core.incident import Severity
 from core.text import printable
+from monitor.digest.build import Choose
 from monitor.digest.figures import NO_DATA
 from monitor.digest.views import DigestView, Figure, IncidentLine, IpLine, ProviderLine, ScopeLine, SourceLine
 from monitor.digest.week import Week, week_of
@@ -154,10 +155,19 @@ def _choice(week: Week, shown: Week, more: str = "") -> Choice:
     return Choice(week.name, f"{week.title} ({days}){more}", week == shown)
 
 
+def page_of(asked: Query) -> Choose:
+    """Which IPs a page shows."""
+
+    def choose(lines: Sequence[IpLine]) -> Sequence[IpLine]:
+        start = (asked.page - 1) * PER_PAGE
+        return _in_order(lines, asked.sort)[start : start + PER_PAGE]
+
+    return choose
+
+
 def digest(said: DigestView, asked: Query, weeks: Sequence[Choice], mail_note: str = "") -> Digest:
     """The page of one week."""
-    rows = _in_order(said.ips, asked.sort)
-    start = (asked.page - 1) * PER_PAGE
+    count = len(said.ips) + said.left_out
     return Digest(
         said=said,
         query=asked,
@@ -174,8 +184,8 @@ def digest(said: DigestView, asked: Query, weeks: Sequence[Choice], mail_note: s
         scopes=said.scopes[:_LINES],
         more_scopes=max(0, len(said.scopes) - _LINES),
         headings=_headings(asked),
-        rows=tuple(_row(one) for one in rows[start : start + PER_PAGE]),
-        paging=paging(PATH, asked.words, asked.page, len(rows), "IPs in trouble"),
+        rows=tuple(_row(one) for one in said.ips),
+        paging=paging(PATH, asked.words, asked.page, count, "IPs in trouble"),
         sources=said.sources,
         mail_note=mail_note,
     )

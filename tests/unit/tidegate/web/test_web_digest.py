@@ -1,6 +1,7 @@
 """The digest's page: the mail's view of a week, with links, sorted and paged; weeks as far as records reach."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from ipaddress import ip_address
@@ -165,7 +166,8 @@ def test_the_table_is_sorted_by_numbers_and_what_is_not_known_stands_last(
         line("203.0.113.4", "warning", "1,200", "9 %"),
         line("2001:db8::1", "recovered", "no data", "no data", 3),
     )
-    page = digest_view.digest(said, Query(sort=sort), ())
+    asked = Query(sort=sort)
+    page = digest_view.digest(replace(said, ips=tuple(digest_view.page_of(asked)(said.ips))), asked, ())
     assert [one.line.ip for one in page.rows] == order
     assert page.tone is Tone.OK
     assert page.rows[0].strip.words == "worst of each day: clean, critical, notice"
@@ -174,7 +176,9 @@ def test_the_table_is_sorted_by_numbers_and_what_is_not_known_stands_last(
 
 def test_a_page_of_the_table_holds_fifty_and_keeps_week_and_order_in_its_addresses() -> None:
     said = view(*(line(f"10.0.0.{n}", "warning", "1", "1 %") for n in range(120)))
-    page = digest_view.digest(said, Query("2026-W47", "ip", 2), ())
+    asked = Query("2026-W47", "ip", 2)
+    shown = tuple(digest_view.page_of(asked)(said.ips))
+    page = digest_view.digest(replace(said, ips=shown, left_out=70), asked, ())
     assert (len(page.rows), page.rows[0].line.ip) == (50, "10.0.0.50")
     assert page.paging.text == "51 to 100 of 120 IPs in trouble"
     assert page.paging.on == "/digest?week=2026-W47&sort=ip&page=3"
