@@ -45,8 +45,17 @@ PICTURES = (
     Picture("queue-narrow", QUEUE, 1100, width=360),
     Picture("leases-light", "/leases", 720),
     Picture("leases-release", "/leases", 720, press="Release"),
-    Picture("plan-light", "/leases", 860, press="Release", plan="delisted, the answer is in ticket 4711"),
-    Picture("plan-dark", "/leases", 860, dark=True, press="Release", plan="delisted, see ticket 4711"),
+    Picture(
+        "plan-light",
+        "/leases",
+        800,
+        width=900,
+        press="Release",
+        plan="delisted, the answer is in ticket 4711",
+    ),
+    Picture(
+        "plan-dark", "/leases", 800, dark=True, width=900, press="Release", plan="delisted, see ticket 4711"
+    ),
     Picture("plan-narrow", "/leases", 1100, width=360, press="Release", plan="delisted, see ticket 4711"),
     Picture("digest-light", f"/digest?week={THIS_WEEK}", 1000),
     Picture("digest-dark", f"/digest?week={THIS_WEEK}", 1000, dark=True),

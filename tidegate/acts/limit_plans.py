@@ -55,7 +55,7 @@ def release(
     lasts = ["--for", format_duration(terms.lasts)] if terms.lasts else []
     lines = [
         *_lifted(client, found, concerned),
-        Line("controller", _after_release(kept, found, terms)),
+        *_after_release(kept, found, terms),
         Line("command", plan.typed("release", *words, *lasts, reason=terms.reason), exact=True),
     ]
     lines += [Line("undo", undo, exact=True)] if undo else []
@@ -64,12 +64,15 @@ def release(
     return Plan(text, tuple(lines), would, undo)
 
 
-def _after_release(kept: Records | None, found: Iterable[Mapping[str, Any]], terms: Terms) -> str:
+def _after_release(
+    kept: Records | None, found: Iterable[Mapping[str, Any]], terms: Terms
+) -> tuple[Line, ...]:
     if kept is None:
-        return _UNTOLD
+        return (Line("controller", _UNTOLD),)
     if any(one.get("origin") == Origin.CONTROLLER for one in found):
-        return _told(OrderKind.RELEASE, terms)
-    return "goes by its evidence again from its next look on"
+        told = Line("controller", _told(OrderKind.RELEASE, terms))
+        return (Line("until", plan.until(terms, kept.now)), told)
+    return (Line("controller", "goes by its evidence again from its next look on"),)
 
 
 def _told(kind: OrderKind, terms: Terms) -> str:
