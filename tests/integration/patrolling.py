@@ -102,9 +102,7 @@ async def patrolling(
     kept = engine or database.open_database("sqlite://")
     if own:
         database.upgrade(kept)
-    resolver = ResolverSettings(
-        nameservers=[f"127.0.0.1:{dns.port}"], timeout=timedelta(seconds=3), tries=2
-    )
+    resolver = ResolverSettings(nameservers=[f"127.0.0.1:{dns.port}"], timeout=timedelta(seconds=3), tries=2)
     settings = MonitorSettings(resolver=resolver, dnsbl=DnsblSettings(zones=list(zones), **more))
     when = clock or ManualClock()
     lists = DnsblCollector(settings.dnsbl, resolver, shipped())
