@@ -54,8 +54,8 @@ PAGES = {
     "digest_sorted": "/digest?sort=away&page=2",
 }
 _PROVIDERS = ("microsoft", "google", "yahoo")
-_HOURS = 22 * 24
-"""As many as are kept: the digest adds up two weeks of them."""
+_HOURS = 8 * 24
+"""More than any page reads again: what is older the digest adds up once."""
 _FIRST = int(IPv4Address("10.0.0.0"))
 _LISTS = 40
 _COUNTS = dict.fromkeys(COUNTS, 0) | {"attempted": 100, "delivered": 97, "deferred": 2, "bounced": 1}
