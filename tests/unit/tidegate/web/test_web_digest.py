@@ -162,8 +162,8 @@ def test_the_table_is_sorted_by_numbers_and_what_is_not_known_stands_last(
     sort: str, order: list[str]
 ) -> None:
     said = view(
-        line("203.0.113.30", "critical", "900", "12.5 %"),
-        line("203.0.113.4", "warning", "1,200", "9 %"),
+        line("203.0.113.30", "critical", "900", "3 %"),
+        line("203.0.113.4", "warning", "1,200", "0.5 %"),
         line("2001:db8::1", "recovered", "no data", "no data", 3),
     )
     asked = Query(sort=sort)

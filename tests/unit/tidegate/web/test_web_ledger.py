@@ -81,6 +81,19 @@ def test_what_is_over_is_not_read_again(records: Engine) -> None:
     assert [text for text in asked if "scope_hours" in text] == []
 
 
+def test_a_week_and_a_part_of_it_are_kept_beside_each_other(records: Engine) -> None:
+    ledger = Ledger(ManualClock(START + 400 * HOUR))
+    write(records, range(168), 10)
+    both(records, ledger, 168)
+    both(records, ledger, 100)
+    asked: list[str] = []
+    event.listen(records, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    with database.reading(records) as session:
+        for end in (168, 100, 168):
+            ledger.sums(session, START, START + end * HOUR)
+    assert [text for text in asked if "scope_hours" in text] == []
+
+
 def test_weeks_that_nobody_looks_at_any_more_are_forgotten(records: Engine) -> None:
     clock = ManualClock(START + 5_000 * HOUR)
     ledger = Ledger(clock)
