@@ -5,12 +5,14 @@ The same requests each time: hypothesis draws them without chance, and keeps no 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.schemas import APIOperation
@@ -41,27 +43,44 @@ class Conformity:
 def ask(document: Mapping[str, Any], how: Conformity) -> Counter[str]:
     """Ask every operation; how many answers of each kind (`2xx`) came. Raises what the first breach was."""
     answers: Counter[str] = Counter()
-    schema = schemathesis.openapi.from_dict(dict(document))
     with requests.Session() as session:
-        for found in schema.get_all_operations():
-            operation = found.ok()
-            if operation.path in how.endless:
-                continue
-            for strategy in _strategies(operation, how.there):
+        for operation in _operations(document, how):
+            for strategy in _right(operation, how.there):
                 _ask(strategy, how, session, answers)
+        for operation in _operations(_without_security(document), how):
+            if operation.body or operation.query or operation.headers or operation.path_parameters:
+                wrong = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+                with suppress(Unsatisfiable):  # where any word is right, nothing can be wrong
+                    _ask(wrong, how, session, answers)
     return answers
 
 
-def _strategies(operation: APIOperation, there: Mapping[str, str]) -> Iterable[Any]:
-    """Requests as the document wants them, about things that are there and about others; and bad ones."""
+def _operations(document: Mapping[str, Any], how: Conformity) -> Iterable[APIOperation]:
+    for found in schemathesis.openapi.from_dict(dict(document)).get_all_operations():
+        operation = found.ok()
+        if operation.path not in how.endless:
+            yield operation
+
+
+def _without_security(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document for wrong requests: one that lacks only the token is right, as we put the token in."""
+    paths = {
+        path: {
+            method: {name: value for name, value in operation.items() if name != "security"}
+            for method, operation in operations.items()
+        }
+        for path, operations in document["paths"].items()
+    }
+    return {**document, "paths": paths}
+
+
+def _right(operation: APIOperation, there: Mapping[str, str]) -> Iterable[Any]:
+    """Requests as the document wants them, about things that are there and about others."""
     names = {parameter.name for parameter in operation.path_parameters}
     real = {name: value for name, value in there.items() if name in names}
     yield operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     if real:
         yield operation.as_strategy(generation_mode=GenerationMode.POSITIVE, path_parameters=real)
-    takes_something = operation.body or operation.query or operation.headers or operation.path_parameters
-    if takes_something:
-        yield operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
 
 def _ask(strategy: Any, how: Conformity, session: requests.Session, answers: Counter[str]) -> None:
