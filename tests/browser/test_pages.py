@@ -74,11 +74,18 @@ def test_the_digest_of_this_week_is_chosen_sorted_and_leads_on(page: Page, harbo
     assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
     page.get_by_role("link", name="turned away").click()
     expect(page.locator("#listing thead th[aria-sort]")).to_contain_text("turned away")
-    expect(page.locator("#listing tbody th").first).to_have_text("203.0.113.7")
+    away = [_share(text) for text in page.locator("#listing tbody td:last-child").all_inner_texts()]
+    assert len(away) == 2
+    assert away == sorted(away, reverse=True)
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.get_by_role("link", name="INC-5").click()
     expect(page.locator("main h1")).to_contain_text("203.0.113.7 is listed on sbl.lab.test")
+
+
+def _share(text: str) -> float:
+    """A share as the page shows it; early in a week there may be no data yet."""
+    return -1.0 if text == "no data" else float(text.removesuffix(" %"))
 
 
 def test_backoff_insight_shows_the_remote_servers_own_words(page: Page, harbour: Harbour) -> None:
