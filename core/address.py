@@ -41,6 +41,11 @@ def reversed_labels(address: IpAddress) -> str:
     return address.reverse_pointer.removesuffix(".ip6.arpa")
 
 
+def by_number(address: IpAddress) -> tuple[int, int]:
+    """A key to sort by: IPv4 before IPv6, 203.0.113.9 before 203.0.113.10."""
+    return address.version, int(address)
+
+
 @lru_cache(maxsize=16_384)
 def parse_ip(text: str) -> IpAddress:
     """Read an address. Raises ValueError with the text in it. A fleet's are read again with every page."""

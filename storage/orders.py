@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, delete, func, or_, select
@@ -53,6 +54,11 @@ class Order(NewOrder):
 
     id: int
     withdrawn_at: datetime | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """For JSON, its kind by name."""
+        return {**self.model_dump(mode="json"), "kind": self.kind.name.lower()}
 
     def concerns(self, ip: IpAddress | None, provider: str = EVERY) -> bool:
         """Whether the order speaks about this IP at this provider."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.address import IpAddress, parse_ip
+from core.address import IpAddress, by_number, parse_ip
 from core.incident import Incident
 from core.reading import Quality, Reading, Source, Status
 from core.text import printable
@@ -25,10 +25,7 @@ def lines(facts: Facts) -> list[IpLine]:
         if incident.ip is not None:
             ill.setdefault(incident.ip, []).append(incident)
     hours = _hours(facts)
-    found = [
-        _line(ip, ill[ip], hours.get(ip, []), facts)
-        for ip in sorted(ill, key=lambda ip: (ip.version, int(ip)))
-    ]
+    found = [_line(ip, ill[ip], hours.get(ip, []), facts) for ip in sorted(ill, key=by_number)]
     return sorted(
         (line for line in found if any(line.days)),
         key=lambda line: (-_rank(line.state), -max(line.days), -sum(line.days)),

@@ -4,15 +4,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core import limit
-from core.duration import format_duration
 from core.errors import PeerError
 from core.lease import Lease, Origin, Scope, automatic_key
 from core.limit import LimitChain, LimitTerm
-from storage.orders import Order, OrderKind
+from storage.orders import OrderKind
 from tidegate.acts import limits, plan, records
 from tidegate.acts.deeds import Terms
 from tidegate.acts.plan import Line, Plan
-from tidegate.acts.records import Records
+from tidegate.acts.records import Records, Wish
 
 if TYPE_CHECKING:
     from tidegate.client import EngineClient
@@ -26,17 +25,19 @@ def pin(client: "EngineClient", kept: Records | None, lease: Lease, terms: Terms
     before = _chain(answer.get("before"))
     after = _without(before, {lease.key}, lease)
     later = _without(after, {automatic_key(lease.scope, lease.directive)}) if kept is not None else after
-    words = [*plan.place(lease.scope.source_ip, lease.scope.provider), "--rate", str(lease.value)]
-    lasts = ["--for", format_duration(terms.lasts)] if terms.lasts else []
-    undo = limits.undo_pin(lease.scope)
+    scope = lease.scope
+    wish = Wish(
+        OrderKind.PIN, terms.reason, terms.lasts, scope.source_ip, scope.provider, value=str(lease.value)
+    )
+    undo = limits.undo_pin(scope)
     lines = (
         Line("limit", _moved(before, after, later)),
         Line("until", plan.until(terms, lease.set_at)),
         Line("controller", _told(OrderKind.PIN, terms) if kept is not None else _UNTOLD),
-        Line("command", plan.typed("pin", *words, *lasts, reason=terms.reason), exact=True),
+        Line("command", plan.command_of(wish), exact=True),
         Line("undo", undo, exact=True),
     )
-    said = f"Would set {lease.scope} to {lease.value}"
+    said = f"Would set {scope} to {lease.value}"
     return Plan(f"{said} {terms.span}.", lines, answer, undo)
 
 
@@ -52,15 +53,14 @@ def release(
     undo = limits.undo_release(found)
     withdrawn = [f"Would withdraw order {one.id}: {one.kind}" for one in orders]
     words = [target, *([provider] if provider else [])]
-    lasts = ["--for", format_duration(terms.lasts)] if terms.lasts else []
     lines = [
         *_lifted(client, found, concerned),
         *_after_release(kept, found, terms),
-        Line("command", plan.typed("release", *words, *lasts, reason=terms.reason), exact=True),
+        Line("command", plan.typed("release", *words, reason=terms.reason, lasts=terms.lasts), exact=True),
     ]
     lines += [Line("undo", undo, exact=True)] if undo else []
     text = limits.told_release("Would lift", found, withdrawn)
-    would = {"released": [dict(one) for one in found], "orders": [_document(one) for one in orders]}
+    would = {"released": [dict(one) for one in found], "orders": [one.document for one in orders]}
     return Plan(text, tuple(lines), would, undo)
 
 
@@ -135,7 +135,3 @@ def _chain(told: object) -> LimitChain:
         return LimitChain.model_validate(told)
     except ValueError as error:
         raise PeerError("the engine answers a dry run in a shape that is not known") from error
-
-
-def _document(order: Order) -> dict[str, Any]:
-    return {**order.model_dump(mode="json"), "kind": order.kind.name.lower()}

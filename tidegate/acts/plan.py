@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from core.duration import format_duration
@@ -88,14 +88,13 @@ def of_withdrawal(
     ]
     lines += [Line("undo", undo, exact=True)] if undo else []
     text = "\n".join(f"Would withdraw order {one.id}: {one.kind}, given by {one.author}" for one in found)
-    would = [{**one.model_dump(mode="json"), "kind": one.kind.name.lower()} for one in found]
+    would = [one.document for one in found]
     return Plan(text, tuple(lines), would, undo)
 
 
 def answer(verb: str, number: int, terms: Terms) -> str:
     """The command that answers a question of the guard."""
-    lasts = ("--for", format_duration(terms.lasts)) if terms.lasts else ()
-    return typed(verb, str(number), *lasts, reason=terms.reason)
+    return typed(verb, str(number), reason=terms.reason, lasts=terms.lasts)
 
 
 def until(terms: Terms, now: datetime) -> str:
@@ -121,13 +120,13 @@ def command_of(wish: Wish) -> str:
             words = ["set-mode", str(wish.value), *where]
         case _:
             return ""
-    lasts = ("--for", format_duration(wish.lasts)) if wish.lasts else ()
-    return typed(*words, *lasts, reason=wish.reason)
+    return typed(*words, reason=wish.reason, lasts=wish.lasts)
 
 
-def typed(*words: str, reason: str) -> str:
+def typed(*words: str, reason: str, lasts: timedelta | None = None) -> str:
     """A command as a shell takes it."""
-    return shlex.join(["tidegate", *words, "--reason", reason])
+    time = ["--for", format_duration(lasts)] if lasts else []
+    return shlex.join(["tidegate", *words, *time, "--reason", reason])
 
 
 def place(ip: object, provider: str) -> tuple[str, ...]:

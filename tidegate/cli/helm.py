@@ -108,7 +108,7 @@ def _give(asked: Invocation, deed: Deed, terms: Terms) -> None:
         return
     order = records.write_down(kept, deed.wish)
     back = deed.undo or deeds.undo(order)
-    hand.report(asked, f"Order {order.id}: {deed.text}", back, {"order": _document(order)})
+    hand.report(asked, f"Order {order.id}: {deed.text}", back, {"order": order.document})
 
 
 def _answer(
@@ -122,7 +122,7 @@ def _answer(
         return
     found = records.replace(kept, asking.id, wishes)
     numbers = ", ".join(str(order.id) for order in found)
-    document = {"orders": [_document(order) for order in found]}
+    document = {"orders": [order.document for order in found]}
     hand.report(asked, f"Order {numbers}: {text}", deeds.undo(found[0]), document)
 
 
@@ -141,15 +141,11 @@ def _take_back(
         return
     found = records.withdraw(kept, [order.id for order in found], reason)
     lines = [f"Withdrew order {order.id}: {order.kind}, given by {order.author}" for order in found]
-    hand.report(asked, "\n".join(lines), "", {"withdrawn": [_document(order) for order in found]})
-
-
-def _document(order: Order) -> dict[str, Any]:
-    return {**order.model_dump(mode="json"), "kind": order.kind.name.lower()}
+    hand.report(asked, "\n".join(lines), "", {"withdrawn": [order.document for order in found]})
 
 
 def listing(asked: Invocation) -> dict[str, Any]:
     """Every order in force."""
     kept = orders.records(asked)
-    found = [_document(order) for order in records.standing(kept)]
+    found = [order.document for order in records.standing(kept)]
     return {"schema": "orders/v1", "now": kept.now.isoformat(), "orders": found}

@@ -140,7 +140,7 @@ def test_following_goes_on_after_those_before_until_ctrl_c(
 ) -> None:
     engine = Engine(
         [[streamed(2), {**streamed(3), "queue": "other.test/v"}, KeyboardInterrupt()]], [holding(2)]
-    )  # type: ignore[list-item]
+    )  # type: ignore[list-item] - Ctrl-C among what is told
     assert show(monkeypatch, engine, word, "-n", "1", "--domain", "q*") == 0
     out, err = capsys.readouterr()
     assert [line.split()[3] for line in out.splitlines()[2:]] == ["q1.test/news", "q2.test/news"]

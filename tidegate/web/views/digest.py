@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
-from core.address import parse_ip
+from core.address import by_number, parse_ip
 from core.incident import Severity
 from core.text import printable
 from monitor.digest.build import Choose
@@ -20,9 +21,9 @@ from tidegate.web.views.parts import (
     Heading,
     Paging,
     Tone,
-    address,
     page_number,
     paging,
+    sorting,
 )
 
 PATH: Final = "/digest"
@@ -243,13 +244,8 @@ def _in_order(lines: Sequence[IpLine], sort: str) -> Sequence[IpLine]:
         case "away":
             return sorted(lines, key=lambda one: -_number(one.turned_away))
         case "ip":
-            return sorted(lines, key=lambda one: _by_address(one.ip))
+            return sorted(lines, key=lambda one: by_number(parse_ip(one.ip)))
     return lines
-
-
-def _by_address(ip: str) -> tuple[int, int]:
-    found = parse_ip(ip)
-    return found.version, int(found)
 
 
 def _number(shown: str) -> float:
@@ -258,10 +254,7 @@ def _number(shown: str) -> float:
 
 
 def _headings(asked: Query) -> tuple[Heading, ...]:
-    def heading(sort: str, *, number: bool = False) -> Heading:
-        link = address(PATH, asked.words, sort=sort)
-        return Heading(_SORTS[sort], link, (asked.sort or "worst") == sort, number)
-
+    heading = partial(sorting, PATH, asked.words, _SORTS, asked.sort or "worst")
     return (
         heading("worst"),
         heading("ip"),

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final, NamedTuple
 
-from core.address import IpAddress, SourceIp
+from core.address import IpAddress, SourceIp, by_number
 from core.incident import Incident
 from core.reading import Reading, Status
 from core.text import printable
@@ -23,6 +23,7 @@ from tidegate.web.views.parts import (
     address,
     page_number,
     paging,
+    sorting,
 )
 
 PATH: Final = "/ips"
@@ -155,7 +156,7 @@ def page_of(asked: Query, found: Sequence[Listed]) -> Sequence[Listed]:
 def _in_order(found: list[Listed], sort: str, fleet: Fleet) -> list[Listed]:
     match sort:
         case "ip":
-            return sorted(found, key=lambda one: (one.source.address.version, int(one.source.address)))
+            return sorted(found, key=lambda one: by_number(one.source.address))
         case "list":
             return sorted(found, key=lambda one: one.name)
         case "volume":
@@ -216,10 +217,7 @@ def _counts(fleet: Fleet) -> tuple[tuple[Badge, str], ...]:
 
 
 def _headings(asked: Query) -> tuple[Heading, ...]:
-    def heading(sort: str, *, number: bool = False) -> Heading:
-        link = address(PATH, asked.words, sort=sort)
-        return Heading(_SORTS[sort], link, (asked.sort or "worst") == sort, number)
-
+    heading = partial(sorting, PATH, asked.words, _SORTS, asked.sort or "worst")
     return (
         heading("worst"),
         heading("ip"),

@@ -163,7 +163,7 @@ def share_of(value: str, base: object) -> int | None:
 
 def order_row(order: Order, now: datetime) -> OrderRow:
     """One standing order in words."""
-    told = {**order.model_dump(mode="json"), "kind": order.kind.name.lower()}
+    told = order.document
     is_question = order.kind is OrderKind.GUARD
     text = does(told) if order.kind is OrderKind.SILENCE else f"the controller {does(told)}"
     command = "approve" if is_question else "withdraw"

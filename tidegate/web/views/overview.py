@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from controller.settings import Mode
-from core.address import IpAddress, parse_ip
+from core.address import IpAddress, by_number, parse_ip
 from core.incident import IncidentKind, Severity
 from storage.orders import OrderKind
 from tidegate.web.views import charts
@@ -103,7 +103,7 @@ def verdict(facts: Glance) -> Verdict:
 
 
 def _in_order(ips: Iterable[IpAddress]) -> list[str]:
-    return [str(ip) for ip in sorted(set(ips), key=lambda ip: (ip.version, int(ip)))]
+    return [str(ip) for ip in sorted(set(ips), key=by_number)]
 
 
 def _all(total: int) -> str:

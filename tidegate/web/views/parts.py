@@ -109,6 +109,19 @@ def address(path: str, query: Mapping[str, str], **changes: str) -> str:
     return f"{path}?{urlencode(wanted)}" if wanted else path
 
 
+def sorting(
+    path: str,
+    query: Mapping[str, str],
+    labels: Mapping[str, str],
+    current: str,
+    sort: str,
+    *,
+    number: bool = False,
+) -> Heading:
+    """A column of `labels` that a listing in the order `current` can be sorted by."""
+    return Heading(labels[sort], address(path, query, sort=sort), current == sort, number)
+
+
 def paging(path: str, query: Mapping[str, str], page: int, total: int, unit: str) -> Paging:
     """Page `page` (from 1) of `total` things."""
     first, last = (page - 1) * PER_PAGE + 1, min(page * PER_PAGE, total)

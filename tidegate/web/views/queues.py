@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from core.text import printable
@@ -16,6 +17,7 @@ from tidegate.web.views.parts import (
     address,
     page_number,
     paging,
+    sorting,
     when_told,
 )
 
@@ -135,9 +137,6 @@ def _pattern(text: str) -> str | None:
 
 
 def _headings(asked: Query) -> tuple[Heading, ...]:
-    def heading(sort: str) -> Heading:
-        link = address(PATH, asked.words, sort=sort)
-        return Heading(_SORTS[sort], link, (asked.sort or "rcpt") == sort, sort != "name")
-
+    heading = partial(sorting, PATH, asked.words, _SORTS, asked.sort or "rcpt")
     plain = (Heading("conn", is_number=True), Heading("state"), Heading("retry"), Heading("last error"))
-    return (heading("name"), heading("rcpt"), heading("size"), *plain)
+    return (heading("name"), heading("rcpt", number=True), heading("size", number=True), *plain)
